@@ -1,0 +1,1 @@
+"""One protocol or file format per module; each yields meter readings."""

@@ -1,0 +1,1 @@
+"""Simulated counterparts of the adapters."""

@@ -1,0 +1,3 @@
+"""Settlement simulator for tokenised real-world-asset bonds."""
+
+__version__ = "0.1.0"

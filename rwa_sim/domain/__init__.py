@@ -1,0 +1,1 @@
+"""The market's rules as pure functions: no I/O, no clock, no floats for money."""

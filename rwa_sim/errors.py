@@ -1,0 +1,128 @@
+"""The exception tree of expected failures.
+
+    RwaError                          base; ``exit_code`` says how the command line ends
+    ├── InputError                    bad input: file, key, what was expected (exit 2)
+    │   ├── UnknownName               a name outside a closed list
+    │   ├── DataMissing               a data file that is not where it was named
+    │   ├── MalformedReading          one record of a source that cannot be read
+    │   └── CalendarYearMissing       a holiday calendar has no data for the year asked
+    ├── EnvironmentFault              the machine lacks something (exit 2)
+    │   ├── CompilerMissing           no Solidity compiler and no built contracts
+    │   ├── NodeUnreachable           a chain node does not answer
+    │   └── ExtraMissing              an optional package is not installed
+    ├── Reverted                      a contract refused; decoded name and fields (exit 1)
+    └── ResultFailed                  a run ended with a broken invariant (exit 1)
+
+Anything else that escapes is a defect of the program, not of its input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class RwaError(Exception):
+    """An expected failure; its text is one clear line for the user."""
+
+    exit_code = 1
+
+
+class InputError(RwaError):
+    """Input that cannot be accepted.
+
+    Attributes:
+        where: file, option or document the input came from.
+        key: the field, row or argument at fault ("" if the whole document is).
+        expected: what would have been accepted.
+        got: the value found, already rendered ("" if absent).
+    """
+
+    exit_code = 2
+
+    def __init__(self, *, where: str, expected: str, key: str = "", got: str = "") -> None:
+        self.where, self.key, self.expected, self.got = where, key, expected, got
+        place = f"{where}: {key}" if key else where
+        found = f", got {got}" if got else ""
+        super().__init__(f"{place}: expected {expected}{found}")
+
+
+class UnknownName(InputError):
+    """A name that is not in a closed list of names."""
+
+    def __init__(self, *, where: str, key: str, got: str, known: Iterable[str]) -> None:
+        self.known = tuple(sorted(known))
+        super().__init__(where=where, key=key, expected="one of " + ", ".join(self.known), got=repr(got))
+
+
+class DataMissing(InputError):
+    """A data file that was named but is not there."""
+
+    def __init__(self, *, where: str, key: str, path: str, looked_in: Iterable[str] = ()) -> None:
+        self.path = path
+        places = ", ".join(looked_in)
+        expected = "an existing file" + (f" (looked in {places})" if places else "")
+        super().__init__(where=where, key=key, expected=expected, got=path)
+
+
+class MalformedReading(InputError):
+    """One record of a meter or bank source that cannot be read."""
+
+
+class CalendarYearMissing(InputError):
+    """A holiday calendar was asked for a year it has no data for."""
+
+    def __init__(self, *, calendar: str, year: int, first_year: int, last_year: int) -> None:
+        self.calendar, self.year = calendar, year
+        self.first_year, self.last_year = first_year, last_year
+        super().__init__(
+            where=f"calendar {calendar}",
+            key="year",
+            expected=f"a year with holiday data ({first_year}-{last_year})",
+            got=str(year),
+        )
+
+
+class EnvironmentFault(RwaError):
+    """The machine lacks something the command needs."""
+
+    exit_code = 2
+
+
+class CompilerMissing(EnvironmentFault):
+    """There is no Solidity compiler and no built contracts to fall back on."""
+
+
+class NodeUnreachable(EnvironmentFault):
+    """A chain node does not answer at its address."""
+
+
+class ExtraMissing(EnvironmentFault):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, *, package: str, extra: str, purpose: str) -> None:
+        self.package, self.extra = package, extra
+        super().__init__(f"{purpose} needs the package {package}: pip install 'rwa-sim[{extra}]'")
+
+
+class Reverted(RwaError):
+    """A contract refused a call.
+
+    Attributes:
+        error: name of the custom error, ``Error`` for a reason string, ``Panic``,
+            or ``Empty`` if the contract gave no data.
+        fields: the error's arguments by name.
+        data: raw revert data.
+    """
+
+    def __init__(self, error: str, fields: Mapping[str, Any], data: bytes = b"", call: str = "") -> None:
+        self.error, self.fields, self.data, self.call = error, dict(fields), data, call
+        shown = ", ".join(f"{name}={value}" for name, value in self.fields.items())
+        prefix = f"{call}: " if call else ""
+        super().__init__(f"{prefix}reverted with {error}({shown})")
+
+
+class ResultFailed(RwaError):
+    """A run finished but one of its own checks does not hold."""
+
+    exit_code = 1

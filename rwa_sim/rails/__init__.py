@@ -1,0 +1,1 @@
+"""The rails: one trade tape in, settlement and coupon records out."""

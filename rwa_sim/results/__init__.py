@@ -1,0 +1,1 @@
+"""From records to metrics, tables, files and the report page."""
