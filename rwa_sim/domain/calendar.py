@@ -175,44 +175,58 @@ def _is_weekday(day: date) -> bool:
 #   JP     rule; the present imperial era's and the 1989-2019 era's days are in it. The
 #          equinoxes are a formula that holds for this century.
 # The rules of TARGET, UK and US are used to the end of the century and no further.
-_MARKETS: Mapping[str, _Market] = MappingProxyType({
-    "TARGET": _Market(
-        first_year=1999, last_year=2099, aliases=("T2", "T2S", "EUTA", "EUR"), rule=_quantlib(QuantLib.TARGET)
-    ),
-    "US-GOV-BOND": _Market(
-        first_year=2002,
-        last_year=2099,
-        aliases=("USGS", "US", "US-BOND", "SIFMA"),
-        rule=_quantlib(lambda: QuantLib.UnitedStates(QuantLib.UnitedStates.GovernmentBond)),
-    ),
-    "HK": _Market(
-        first_year=2004, last_year=2026, aliases=("HKHK", "HONGKONG", "HKEX"), rule=_quantlib(QuantLib.HongKong)
-    ),
-    "CN-IB": _Market(
-        first_year=2005,
-        last_year=2026,
-        aliases=("CHINA-IB", "CIBM", "CNBE", "CN"),
-        rule=_quantlib(lambda: QuantLib.China(QuantLib.China.IB)),
-    ),
-    "UK": _Market(
-        first_year=1982, last_year=2099, aliases=("GBLO", "GB", "LONDON"), rule=_quantlib(QuantLib.UnitedKingdom)
-    ),
-    "JP": _Market(
-        first_year=1990, last_year=2099, aliases=("JPTO", "JAPAN", "TOKYO"), rule=_quantlib(QuantLib.Japan)
-    ),
-    "MON-FRI": _Market(
-        first_year=date.min.year,
-        last_year=date.max.year,
-        aliases=("MF", "WEEKDAYS", "MONDAY-TO-FRIDAY"),
-        rule=lambda: _is_weekday,
-    ),
-    "24x7": _Market(
-        first_year=date.min.year,
-        last_year=date.max.year,
-        aliases=("24/7", "NC", "NO-CALENDAR", "NONE"),
-        rule=lambda: lambda _day: True,
-    ),
-})  # fmt: skip
+_MARKETS: Mapping[str, _Market] = MappingProxyType(
+    {
+        "TARGET": _Market(
+            first_year=1999,
+            last_year=2099,
+            aliases=("T2", "T2S", "EUTA", "EUR"),
+            rule=_quantlib(QuantLib.TARGET),
+        ),
+        "US-GOV-BOND": _Market(
+            first_year=2002,
+            last_year=2099,
+            aliases=("USGS", "US", "US-BOND", "SIFMA"),
+            rule=_quantlib(lambda: QuantLib.UnitedStates(QuantLib.UnitedStates.GovernmentBond)),
+        ),
+        "HK": _Market(
+            first_year=2004,
+            last_year=2026,
+            aliases=("HKHK", "HONGKONG", "HKEX"),
+            rule=_quantlib(QuantLib.HongKong),
+        ),
+        "CN-IB": _Market(
+            first_year=2005,
+            last_year=2026,
+            aliases=("CHINA-IB", "CIBM", "CNBE", "CN"),
+            rule=_quantlib(lambda: QuantLib.China(QuantLib.China.IB)),
+        ),
+        "UK": _Market(
+            first_year=1982,
+            last_year=2099,
+            aliases=("GBLO", "GB", "LONDON"),
+            rule=_quantlib(QuantLib.UnitedKingdom),
+        ),
+        "JP": _Market(
+            first_year=1990,
+            last_year=2099,
+            aliases=("JPTO", "JAPAN", "TOKYO"),
+            rule=_quantlib(QuantLib.Japan),
+        ),
+        "MON-FRI": _Market(
+            first_year=date.min.year,
+            last_year=date.max.year,
+            aliases=("MF", "WEEKDAYS", "MONDAY-TO-FRIDAY"),
+            rule=lambda: _is_weekday,
+        ),
+        "24x7": _Market(
+            first_year=date.min.year,
+            last_year=date.max.year,
+            aliases=("24/7", "NC", "NO-CALENDAR", "NONE"),
+            rule=lambda: lambda _day: True,
+        ),
+    }
+)
 
 CALENDAR_NAMES: tuple[str, ...] = tuple(_MARKETS)
 
@@ -221,9 +235,9 @@ def _folded(name: str) -> str:
     return re.sub(r"[\s_\-]+", "", name).upper()
 
 
-_BY_ALIAS: Mapping[str, str] = MappingProxyType({
-    _folded(alias): name for name, market in _MARKETS.items() for alias in (name, *market.aliases)
-})  # fmt: skip
+_BY_ALIAS: Mapping[str, str] = MappingProxyType(
+    {_folded(alias): name for name, market in _MARKETS.items() for alias in (name, *market.aliases)}
+)
 
 
 def business_calendar(name: str, *, where: str = "calendar") -> BusinessCalendar:
