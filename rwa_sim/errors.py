@@ -117,9 +117,13 @@ class Reverted(RwaError):
 
     def __init__(self, error: str, fields: Mapping[str, Any], data: bytes = b"", call: str = "") -> None:
         self.error, self.fields, self.data, self.call = error, dict(fields), data, call
-        shown = ", ".join(f"{name}={value}" for name, value in self.fields.items())
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in self.fields.items())
         prefix = f"{call}: " if call else ""
         super().__init__(f"{prefix}reverted with {error}({shown})")
+
+
+def _shown(value: Any) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
 class ResultFailed(RwaError):

@@ -1,0 +1,70 @@
+"""ABI encoding with named structs: mappings, dataclasses or tuples in, named tuples out."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from functools import cache
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_utils.address import to_checksum_address
+
+
+def type_of(item: Mapping[str, Any]) -> str:
+    """The canonical ABI type of an input or output, structs spelled out."""
+    kind: str = item["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    inner = ",".join(type_of(component) for component in item["components"])
+    return f"({inner}){kind[len('tuple') :]}"
+
+
+def encode_values(items: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> bytes:
+    """ABI-encode one value for each item.
+
+    Raises:
+        TypeError: the number of values differs from the number of items.
+    """
+    if len(items) != len(values):
+        raise TypeError(f"expected {len(items)} arguments, got {len(values)}")
+    return encode([type_of(item) for item in items], [_plain(i, v) for i, v in zip(items, values, strict=True)])
+
+
+def decode_values(items: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
+    """Decode one value for each item; addresses checksummed, structs as named tuples."""
+    values = decode([type_of(item) for item in items], data)
+    return tuple(_named(item, value) for item, value in zip(items, values, strict=True))
+
+
+def _plain(item: Mapping[str, Any], value: Any) -> Any:
+    kind: str = item["type"]
+    if not kind.startswith("tuple"):
+        return value
+    if kind.endswith("]"):
+        element = {**item, "type": kind[: kind.rindex("[")]}
+        return [_plain(element, entry) for entry in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    parts = item["components"]
+    if isinstance(value, Mapping):
+        value = [value[part["name"]] for part in parts]
+    return tuple(_plain(part, entry) for part, entry in zip(parts, value, strict=True))
+
+
+def _named(item: Mapping[str, Any], value: Any) -> Any:
+    kind: str = item["type"]
+    if kind.endswith("]"):
+        element = {**item, "type": kind[: kind.rindex("[")]}
+        return tuple(_named(element, entry) for entry in value)
+    if kind == "tuple":
+        parts = item["components"]
+        names = tuple(part["name"] for part in parts)
+        return _record(names)(*(_named(part, entry) for part, entry in zip(parts, value, strict=True)))
+    return to_checksum_address(value) if kind == "address" else value
+
+
+@cache
+def _record(names: tuple[str, ...]) -> Any:
+    return namedtuple("Record", names)  # noqa: PYI024 -- fields are known only from the ABI

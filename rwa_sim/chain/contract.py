@@ -1,0 +1,145 @@
+"""A deployed contract as Python sees it: call, send, read events.
+
+    bond = deploy(engine, "BondToken", "Solar 2026", "SOL26", terms, admin.address, sender=admin)
+    bond.send("issue", holder.address, 250, sender=issuer)
+    bond.call("balanceOf", holder.address)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
+
+from rwa_sim.chain.artifacts import Artifact, artifact
+from rwa_sim.chain.codec import decode_values, encode_values
+from rwa_sim.chain.engine import DEFAULT_GAS, Account, Engine, Log, Receipt, Transaction
+from rwa_sim.chain.reverts import decode_revert
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A decoded event: its contract's address, name and fields."""
+
+    address: str
+    name: str
+    fields: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.fields[name]
+
+
+class Interface:
+    """Selectors and topics of one ABI."""
+
+    def __init__(self, built: Artifact) -> None:
+        self.name = built.name
+        self._functions = {e["name"]: e for e in built.abi if e["type"] == "function"}
+        self._selectors = {name: function_abi_to_4byte_selector(e) for name, e in self._functions.items()}
+        self._events = {event_abi_to_log_topic(e): e for e in built.abi if e["type"] == "event"}
+        self._constructor = next((e["inputs"] for e in built.abi if e["type"] == "constructor"), [])
+
+    def encode_call(self, function: str, args: tuple[Any, ...]) -> bytes:
+        """Calldata of a function call."""
+        return self._selectors[function] + encode_values(self._functions[function]["inputs"], args)
+
+    def encode_constructor(self, args: tuple[Any, ...]) -> bytes:
+        """Constructor arguments as appended to the creation code."""
+        return encode_values(self._constructor, args)
+
+    def decode_output(self, function: str, data: bytes) -> Any:
+        """Return value of a function; a tuple if there are several."""
+        values = decode_values(self._functions[function]["outputs"], data)
+        return values[0] if len(values) == 1 else values
+
+    def decode_log(self, log: Log) -> Event | None:
+        """The event in a log, None if this ABI does not know it."""
+        entry = self._events.get(log.topics[0]) if log.topics else None
+        if entry is None:
+            return None
+        indexed = [item for item in entry["inputs"] if item["indexed"]]
+        rest = [item for item in entry["inputs"] if not item["indexed"]]
+        values = dict(zip((i["name"] for i in rest), decode_values(rest, log.data), strict=True))
+        for item, topic in zip(indexed, log.topics[1:], strict=True):
+            values[item["name"]] = decode_values([item], topic)[0]
+        return Event(log.address, entry["name"], {item["name"]: values[item["name"]] for item in entry["inputs"]})
+
+
+@cache
+def interface(name: str) -> Interface:
+    """The interface of a built contract."""
+    return Interface(artifact(name))
+
+
+class Contract:
+    """One deployed contract on one engine."""
+
+    def __init__(self, engine: Engine, name: str, address: str) -> None:
+        self.engine, self.name, self.address = engine, name, address
+        self._interface = interface(name)
+
+    def call(self, function: str, *args: Any, sender: str | None = None) -> Any:
+        """Read on the last block.
+
+        Raises:
+            Reverted: the contract refused.
+        """
+        result = self.engine.call(self.address, self.encode(function, *args), sender)
+        if not result.ok:
+            raise decode_revert(result.data, f"{self.name}.{function}")
+        return self._interface.decode_output(function, result.data)
+
+    def send(
+        self, function: str, *args: Any, sender: Account, gas: int = DEFAULT_GAS, at_s: int | None = None
+    ) -> Receipt:
+        """Change the chain in a block of its own.
+
+        Raises:
+            Reverted: the contract refused; the transaction is in the block and changed nothing.
+        """
+        receipt = self.engine.submit([self.transaction(function, *args, sender=sender, gas=gas)], at_s)[0]
+        return self.accepted(receipt, function)
+
+    def transaction(self, function: str, *args: Any, sender: Account, gas: int = DEFAULT_GAS) -> Transaction:
+        """The call as a transaction, to be submitted with others."""
+        return Transaction(sender=sender, to=self.address, data=self.encode(function, *args), gas=gas)
+
+    def accepted(self, receipt: Receipt, function: str) -> Receipt:
+        """The receipt, if the transaction succeeded.
+
+        Raises:
+            Reverted: it did not.
+        """
+        if not receipt.ok:
+            raise decode_revert(receipt.revert_data, f"{self.name}.{function}")
+        return receipt
+
+    def encode(self, function: str, *args: Any) -> bytes:
+        """Calldata of a call to this contract."""
+        return self._interface.encode_call(function, args)
+
+    def events(self, receipts: Receipt | Iterable[Receipt], name: str | None = None) -> Iterator[Event]:
+        """This contract's events in receipts, in order, all or of one name."""
+        for receipt in [receipts] if isinstance(receipts, Receipt) else receipts:
+            for log in receipt.logs:
+                event = self._interface.decode_log(log) if log.address == self.address else None
+                if event is not None and name in (None, event.name):
+                    yield event
+
+
+def deploy(engine: Engine, name: str, *args: Any, sender: Account, at_s: int | None = None) -> Contract:
+    """Create a contract.
+
+    Raises:
+        Reverted: the constructor refused.
+        UnknownName: there is no contract of that name.
+    """
+    built = artifact(name)
+    data = built.bytecode + interface(name).encode_constructor(args)
+    receipt = engine.submit([Transaction(sender=sender, to=None, data=data, gas=10_000_000)], at_s)[0]
+    if not receipt.ok or receipt.contract_address is None:
+        raise decode_revert(receipt.revert_data, f"{name}.constructor")
+    return Contract(engine, name, receipt.contract_address)

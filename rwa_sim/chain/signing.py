@@ -1,0 +1,88 @@
+"""Accounts derived from a seed, and transactions signed here: no engine holds a key of ours."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+from eth_account import Account as EthAccount
+from eth_utils.crypto import keccak
+
+from rwa_sim.chain.engine import CHAIN_ID, MAX_FEE_WEI, Account, Head, Receipt, Transaction
+
+FAUCET_LABEL = "faucet"
+GRANT_WEI = 10**21
+FAUCET_WEI = 10**27
+
+
+def derive_account(seed: int, label: str) -> Account:
+    """The account of a label under a seed. For simulation only: anyone who knows the seed has the key."""
+    key = keccak(text=f"rwa-sim account {seed} {label}")
+    return Account(label=label, address=EthAccount.from_key(key).address, key=key)
+
+
+class SigningEngine(ABC):
+    """What every engine shares: accounts, gas money, nonces, signatures."""
+
+    def __init__(self, seed: int) -> None:
+        self.chain_id = CHAIN_ID
+        self._seed = seed
+        self._accounts: dict[str, Account] = {}
+        self._nonces: dict[str, int] = {}
+
+    def account(self, label: str) -> Account:
+        """The account of that label; the first time, the faucet sends it gas money in a block of its own."""
+        if label not in self._accounts:
+            account = derive_account(self._seed, label)
+            self._accounts[label] = account
+            if label != FAUCET_LABEL:
+                grant = Transaction(
+                    sender=self.account(FAUCET_LABEL), to=account.address, data=b"", gas=21_000, value_wei=GRANT_WEI
+                )
+                self.submit([grant])
+        return self._accounts[label]
+
+    @abstractmethod
+    def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
+        """See `Engine.submit`."""
+
+    @abstractmethod
+    def head(self) -> Head:
+        """See `Engine.head`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """See `Engine.close`."""
+
+    @abstractmethod
+    def _chain_nonce(self, address: str) -> int: ...
+
+    def _next_timestamp(self, at_s: int | None) -> int:
+        return max(at_s or 0, self.head().timestamp_s + 1)
+
+    def _sign(self, transaction: Transaction) -> bytes:
+        address = transaction.sender.address
+        nonce = self._nonces.get(address)
+        if nonce is None:
+            nonce = self._chain_nonce(address)
+        self._nonces[address] = nonce + 1
+        fields: dict[str, Any] = {
+            "type": 2,
+            "chainId": self.chain_id,
+            "nonce": nonce,
+            "gas": transaction.gas,
+            "maxFeePerGas": MAX_FEE_WEI,
+            "maxPriorityFeePerGas": 0,
+            "value": transaction.value_wei,
+            "data": transaction.data,
+        }
+        if transaction.to is not None:
+            fields["to"] = transaction.to
+        return bytes(EthAccount.sign_transaction(fields, transaction.sender.key).raw_transaction)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,131 @@
+"""Engine `tester`: eth-tester's py-evm backend in this process. Nothing to start, exact gas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from eth.vm.forks import CancunVM
+from eth_tester.backends.pyevm import PyEVMBackend
+from eth_utils.address import to_canonical_address, to_checksum_address
+
+from rwa_sim.chain.engine import (
+    BLOCK_GAS_LIMIT,
+    GENESIS_TIMESTAMP_S,
+    CallResult,
+    Capability,
+    Head,
+    Log,
+    Receipt,
+    Transaction,
+)
+from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
+
+CALL_GAS = 100_000_000
+ZERO_ADDRESS = b"\x00" * 20
+
+
+class TesterEngine(SigningEngine):
+    """py-evm behind the engine protocol."""
+
+    name = "tester"
+    capabilities = frozenset(Capability)
+
+    def __init__(self, seed: int = 0, genesis_s: int = GENESIS_TIMESTAMP_S) -> None:
+        super().__init__(seed)
+        faucet = derive_account(seed, FAUCET_LABEL)
+        state = {
+            to_canonical_address(faucet.address): {
+                "balance": FAUCET_WEI,
+                "nonce": 0,
+                "code": b"",
+                "storage": {},
+            }
+        }
+        self._backend = PyEVMBackend(
+            genesis_parameters=PyEVMBackend.generate_genesis_params(
+                {"timestamp": genesis_s, "gas_limit": BLOCK_GAS_LIMIT}
+            ),
+            genesis_state=state,
+            vm_configuration=((0, CancunVM),),
+        )
+
+    def head(self) -> Head:
+        """The last mined block."""
+        header = self._chain.get_canonical_head()
+        return Head(header.block_number, header.timestamp)
+
+    def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
+        """Apply the transactions to the pending block and mine it."""
+        self._chain.header = self._chain.header.copy(timestamp=self._next_timestamp(at_s))
+        number, timestamp_s = self._chain.header.block_number, self._chain.header.timestamp
+        receipts = [self._apply(transaction, number, timestamp_s) for transaction in transactions]
+        self._backend.mine_blocks()
+        return receipts
+
+    def call(self, to: str, data: bytes, sender: str | None = None) -> CallResult:
+        """Run a call on the last block's state."""
+        vm = self._chain.get_vm(at_header=self._chain.get_canonical_head())
+        state = vm.state
+        mark = state.snapshot()
+        computation = self._execute(state, to, data, sender)
+        state.revert(mark)
+        return CallResult(ok=not computation.is_error, data=bytes(computation.output))
+
+    def snapshot(self) -> str:
+        """Mark the last block."""
+        return str(self._backend.take_snapshot().hex())
+
+    def revert(self, snapshot: str) -> None:
+        """Make a marked block the head again."""
+        self._backend.revert_to_snapshot(bytes.fromhex(snapshot))
+        self._nonces.clear()
+
+    def close(self) -> None:
+        """Nothing to release: the chain lives in this process."""
+
+    @property
+    def _chain(self) -> Any:
+        return self._backend.chain
+
+    def _chain_nonce(self, address: str) -> int:
+        return int(self._backend.get_nonce(to_canonical_address(address)))
+
+    def _apply(self, transaction: Transaction, number: int, timestamp_s: int) -> Receipt:
+        signed = self._chain.get_vm().get_transaction_builder().decode(self._sign(transaction))
+        gas_before = self._chain.header.gas_used
+        _, receipt, computation = self._chain.apply_transaction(signed)
+        created = computation.msg.storage_address if transaction.to is None else None
+        return Receipt(
+            ok=not computation.is_error,
+            tx_hash="0x" + signed.hash.hex(),
+            block_number=number,
+            timestamp_s=timestamp_s,
+            gas_used=receipt.gas_used - gas_before,
+            logs=tuple(
+                Log(
+                    address=to_checksum_address(log.address),
+                    topics=tuple(topic.to_bytes(32, "big") for topic in log.topics),
+                    data=bytes(log.data),
+                )
+                for log in receipt.logs
+            ),
+            contract_address=to_checksum_address(created) if created else None,
+            revert_data=bytes(computation.output) if computation.is_error else b"",
+        )
+
+    def _execute(self, state: Any, to: str, data: bytes, sender: str | None) -> Any:
+        from eth.vm.message import Message
+        from eth.vm.transaction_context import BaseTransactionContext
+
+        origin = to_canonical_address(sender) if sender else ZERO_ADDRESS
+        target = to_canonical_address(to)
+        message = Message(
+            gas=CALL_GAS,
+            to=target,
+            sender=origin,
+            value=0,
+            data=data,
+            code=state.get_code(target),
+        )
+        return state.computation_class.apply_message(state, message, BaseTransactionContext(gas_price=0, origin=origin))

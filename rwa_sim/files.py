@@ -1,0 +1,50 @@
+"""Writing that loses nothing: aside first, then renamed into place."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_text_atomically(path: Path, text: str) -> None:
+    """Write a UTF-8 file so that a reader sees the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def folder_replaced_when_done(target: Path) -> Iterator[Path]:
+    """Give a fresh folder beside `target`; put it in its place only if the block succeeds.
+
+    A failed block leaves the previous `target` whole and no half-written folder behind.
+    """
+    target = target.absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        fresh.chmod(0o755)
+        yield fresh
+        if target.exists():
+            old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
+            target.replace(old / "previous")
+            fresh.replace(target)
+            shutil.rmtree(old)
+        else:
+            fresh.replace(target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
