@@ -1,0 +1,82 @@
+"""Collects observations, proposes one report per period, collects signatures. Trusted with nothing.
+
+A period gets one proposal. When too few nodes sign it, the same proposal is offered again later:
+nodes that have signed would refuse a different one, and rightly so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from oracles.config import FeedConfig, address_order
+from oracles.eip712 import report_digest
+from oracles.errors import OracleRefusal, QuorumNotReached, ReportRejected
+from oracles.keys import recover_address
+from oracles.periods import Period
+from oracles.reporting import Proposal, build_report, validate_observation
+from oracles.schema import SignedObservation, SignedReport
+
+Sign = Callable[[Proposal], bytes]
+
+
+class Aggregator:
+    """Makes reports of one feed. A report expires `ttl_s` after it was observed."""
+
+    def __init__(self, config: FeedConfig, *, ttl_s: int) -> None:
+        self.config, self.ttl_s = config, ttl_s
+        self._proposals: dict[int, Proposal] = {}
+
+    def propose(
+        self, period: Period, observations: Iterable[SignedObservation], *, observed_at_s: int
+    ) -> Proposal:
+        """The period's proposal: made from the valid observations the first time, then kept.
+
+        Raises:
+            QuorumNotReached: too few valid observations.
+        """
+        if period.period_id in self._proposals:
+            return self._proposals[period.period_id]
+        chosen: dict[str, SignedObservation] = {}
+        for signed in observations:
+            if self._is_valid(period, signed):
+                chosen.setdefault(signed.observation.observer, signed)
+        by_address = tuple(chosen[observer] for observer in sorted(chosen, key=address_order))
+        report = build_report(self.config, period, by_address, observed_at_s=observed_at_s, ttl_s=self.ttl_s)
+        self._proposals[period.period_id] = Proposal(report=report, observations=by_address)
+        return self._proposals[period.period_id]
+
+    def collect(self, proposal: Proposal, nodes: Iterable[Sign]) -> SignedReport:
+        """Ask every node to sign, and put the valid signatures in the chain's order.
+
+        Raises:
+            QuorumNotReached: too few nodes signed; names the refusals.
+        """
+        digest = report_digest(self.config, proposal.report)
+        signatures: dict[str, bytes] = {}
+        refusals = []
+        for sign in nodes:
+            try:
+                signature = sign(proposal)
+            except OracleRefusal as refusal:
+                refusals.append(str(refusal))
+                continue
+            signer = recover_address(digest, signature)
+            if signer in self.config.signers:
+                signatures[signer] = signature
+        if len(signatures) < self.config.quorum:
+            raise QuorumNotReached(
+                stage="signatures",
+                period_id=proposal.report.period_id,
+                needed=self.config.quorum,
+                got=len(signatures),
+                why="; ".join(refusals),
+            )
+        ascending = sorted(signatures, key=address_order)
+        return SignedReport(report=proposal.report, signatures=tuple(signatures[each] for each in ascending))
+
+    def _is_valid(self, period: Period, signed: SignedObservation) -> bool:
+        try:
+            validate_observation(self.config, period.period_id, signed)
+        except ReportRejected:
+            return False  # a false observation is worth no more than a missing one
+        return True

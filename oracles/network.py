@@ -1,0 +1,113 @@
+"""The whole oracle side in one process: n nodes, one aggregator, no socket, no clock, no chance.
+
+readings ─feed─► n nodes ─observe─► aggregator ─propose─► n nodes ─sign─► SignedReport
+credits ─credit─►
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from oracles.aggregator import Aggregator
+from oracles.config import FeedConfig
+from oracles.keys import SecretKey
+from oracles.periods import PeriodSchedule
+from oracles.registry import AssetRegistry
+from oracles.schema import CashflowEvent, MeterReading, SignedReport
+from oracles.signer import SignerNode
+from rwa_sim.errors import InputError
+
+DEFAULT_TTL_S = 30 * 86_400
+BATCH_COUNT = 4_096  # small enough that the nodes' shared signature checks still fit in their cache
+
+
+def signer_addresses(node_keys: Iterable[bytes]) -> tuple[str, ...]:
+    """Addresses of node keys, for the deployment of the feed; in the order given."""
+    return tuple(SecretKey(key).address for key in node_keys)
+
+
+class OracleNetwork:
+    """All nodes of one feed. The same calls with the same keys give the same bytes.
+
+    Args:
+        config: the feed's configuration as deployed; its signers are the nodes' addresses.
+        node_keys: one 32-byte key per node.
+        schedule: the reporting periods.
+        registry: the meters of the asset.
+        ttl_s: seconds from observation to expiry of a report.
+
+    Raises:
+        InputError: keys that are not the configured signers, or an asset without a meter.
+    """
+
+    def __init__(
+        self,
+        config: FeedConfig,
+        node_keys: Sequence[bytes],
+        *,
+        schedule: PeriodSchedule,
+        registry: AssetRegistry,
+        ttl_s: int = DEFAULT_TTL_S,
+    ) -> None:
+        if set(signer_addresses(node_keys)) != set(config.signers) or len(node_keys) != len(config.signers):
+            raise InputError(
+                where="oracle network", key="node_keys", expected="the keys of the configured signers"
+            )
+        if not registry.meters_of(config.asset_id):
+            raise InputError(
+                where="oracle network", key="registry", expected="a meter of the configured asset"
+            )
+        self.config, self.schedule = config, schedule
+        self.nodes = tuple(
+            SignerNode(key, config=config, schedule=schedule, registry=registry, ttl_s=ttl_s)
+            for key in node_keys
+        )
+        self._aggregator = Aggregator(config, ttl_s=ttl_s)
+        self._offline: set[int] = set()
+
+    def feed(self, readings: Iterable[MeterReading]) -> None:
+        """Deliver readings to every node; each verifies every signature itself."""
+        stream = iter(readings)
+        while batch := tuple(islice(stream, BATCH_COUNT)):
+            for node in self.nodes:
+                node.receive(batch)
+
+    def credit(self, event: CashflowEvent) -> None:
+        """Deliver one booked bank entry to every node.
+
+        Raises:
+            MalformedReading: see `CreditLedger.add`.
+        """
+        for node in self.nodes:
+            node.receive_credit(event)
+
+    def close_period(self, period_id: int, observed_at_s: int) -> SignedReport:
+        """Report on a period that is over, and make it final for the nodes.
+
+        If too few nodes answer, nothing is final and the call may be repeated once more are
+        online; a proposal that was already offered for signature keeps its first `observed_at_s`.
+
+        Raises:
+            QuorumNotReached: no report; too few observations or signatures.
+            ReportRejected: the period is not over, or not the next one.
+        """
+        online = [node for index, node in enumerate(self.nodes) if index not in self._offline]
+        period = self.schedule.period(period_id)
+        observations = [node.observe(period_id, observed_at_s=observed_at_s) for node in online]
+        proposal = self._aggregator.propose(period, observations, observed_at_s=observed_at_s)
+        signed = self._aggregator.collect(proposal, [node.sign for node in online])
+        for node in self.nodes:
+            node.accept_final(signed)
+        return signed
+
+    def set_online(self, index: int, online: bool) -> None:
+        """Take a node off the network, or bring it back: it takes part in no report meanwhile.
+
+        It still receives readings, as a real node catches up on them, and learns final reports
+        from the chain.
+        """
+        (self._offline.discard if online else self._offline.add)(index)
+
+    def __repr__(self) -> str:
+        return f"OracleNetwork({len(self.nodes)} nodes, feed {self.config.feed})"

@@ -1,0 +1,175 @@
+"""From raw register values to a register that only rises, for one meter.
+
+WATERMARK  The highest accepted value. A lower value is ignored: a drop is never a reset, and an
+           inverter that says 0 at night has not lost its life's work.
+JUMP       A rise beyond nameplate x time since the last accepted reading x 1.02 is quarantined.
+           It is accepted if the next two readings go on from it, and only if it is also within
+           nameplate x time since the register last rose: so a stuck sensor may catch up, while a
+           value that physics excludes never becomes the watermark, whatever follows it.
+ORDER      By the device's own `seq`. The outcome depends on the set of readings known at a
+           close, not on the order or number of their arrivals.
+CONFLICT   Two readings with one `seq` and different bytes are evidence against the device, and
+           neither counts.
+LATE       A reading that arrives after its place in the sequence was closed adds nothing; the
+           next register value covers its energy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from oracles.registry import MeterSpec
+from oracles.schema import MeterReading, Quality
+
+FUTURE_SKEW_S = 60  # a device clock may run this far ahead of the receiver's
+CONFIRMATIONS = 2
+
+
+class FaultKind(StrEnum):
+    """Why a reading did not count."""
+
+    CLOCK = "clock"
+    CONFLICT = "conflict"
+    DROP = "drop"
+    FUTURE = "future"
+    JUMP = "jump"
+    LATE = "late"
+    OVERFLOW = "overflow"
+    SUBSTITUTE = "substitute"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class RegisterFault:
+    """One reading that did not count. `watermark_wh` is what stood against it."""
+
+    meter_id: str
+    seq: int
+    kind: FaultKind
+    read_at_s: int
+    register_wh: int
+    watermark_wh: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictEvidence:
+    """Two signed readings of one device that cannot both be true."""
+
+    first: MeterReading
+    second: MeterReading
+
+
+class RegisterTracker:
+    """The register of one meter. Readings given to it have been verified."""
+
+    def __init__(self, spec: MeterSpec) -> None:
+        self.spec = spec
+        self.watermark_wh = spec.initial_register_wh
+        self.conflicts: list[ConflictEvidence] = []
+        self._faults: list[RegisterFault] = []
+        self._accepted_at_s = self._rose_at_s = spec.commissioned_at_s
+        self._closed_seq = -1
+        self._known: dict[int, MeterReading] = {}
+        self._waiting: dict[int, MeterReading] = {}
+
+    @property
+    def faults(self) -> tuple[RegisterFault, ...]:
+        """All readings that did not count so far, in order of `seq`."""
+        return tuple(sorted(self._faults))
+
+    def add(self, reading: MeterReading) -> bool:
+        """Take note of a reading. Returns whether it was new."""
+        known = self._known.get(reading.seq)
+        if known is not None:
+            if known.raw != reading.raw:
+                self._hold_conflict(known, reading)
+            return False
+        self._known[reading.seq] = reading
+        if reading.seq <= self._closed_seq:
+            self._fault(FaultKind.LATE, reading)
+        elif reading.read_at_s > reading.received_at_s + FUTURE_SKEW_S:
+            self._fault(FaultKind.FUTURE, reading)
+        else:
+            self._waiting[reading.seq] = reading
+        return True
+
+    def advance_to(self, end_s: int) -> tuple[MeterReading, ...]:
+        """Accept what was read up to and including `end_s`; later readings only confirm.
+
+        Returns:
+            The accepted readings, by `seq`; `watermark_wh` is then the register at `end_s`.
+        """
+        ordered = [self._waiting[seq] for seq in sorted(self._waiting)]
+        accepted = []
+        for index, reading in enumerate(ordered):
+            if reading.read_at_s > end_s:
+                continue
+            del self._waiting[reading.seq]
+            fault = self._find_fault(ordered, index)
+            if fault is not None:
+                self._fault(fault, reading)
+                continue
+            self._accept(reading)
+            accepted.append(reading)
+        return tuple(accepted)
+
+    def _find_fault(self, ordered: Sequence[MeterReading], index: int) -> FaultKind | None:
+        reading, spec = ordered[index], self.spec
+        if reading.quality is not Quality.MEASURED:
+            return FaultKind.SUBSTITUTE
+        if reading.register_wh >> spec.width_bits:
+            return FaultKind.OVERFLOW
+        if reading.seq < self._closed_seq or reading.read_at_s <= self._accepted_at_s:
+            return FaultKind.CLOCK
+        rise_wh = reading.register_wh - self.watermark_wh
+        if rise_wh < 0:
+            return FaultKind.DROP
+        following = ordered[index + 1 : index + 1 + CONFIRMATIONS]
+        if _is_overtaken(reading, following):
+            return FaultKind.CLOCK
+        if rise_wh > spec.ceiling_wh(reading.read_at_s - self._accepted_at_s):
+            possible = rise_wh <= spec.ceiling_wh(reading.read_at_s - self._rose_at_s)
+            if not (possible and self._is_confirmed(reading, following)):
+                return FaultKind.JUMP
+        return None
+
+    def _is_confirmed(self, reading: MeterReading, following: Sequence[MeterReading]) -> bool:
+        return len(following) == CONFIRMATIONS and all(
+            0
+            <= later.register_wh - reading.register_wh
+            <= self.spec.ceiling_wh(later.read_at_s - reading.read_at_s)
+            for later in following
+        )
+
+    def _accept(self, reading: MeterReading) -> None:
+        if reading.register_wh > self.watermark_wh:
+            self._rose_at_s = reading.read_at_s
+        self.watermark_wh = reading.register_wh
+        self._accepted_at_s = reading.read_at_s
+        self._closed_seq = reading.seq
+
+    def _hold_conflict(self, known: MeterReading, other: MeterReading) -> None:
+        first, second = sorted((known, other), key=lambda reading: reading.raw)
+        evidence = ConflictEvidence(first=first, second=second)
+        if evidence not in self.conflicts:
+            self.conflicts.append(evidence)
+        if self._waiting.pop(known.seq, None) is not None:
+            self._fault(FaultKind.CONFLICT, first)
+
+    def _fault(self, kind: FaultKind, reading: MeterReading) -> None:
+        self._faults.append(
+            RegisterFault(
+                meter_id=reading.meter_id,
+                seq=reading.seq,
+                kind=kind,
+                read_at_s=reading.read_at_s,
+                register_wh=reading.register_wh,
+                watermark_wh=self.watermark_wh,
+            )
+        )
+
+
+def _is_overtaken(reading: MeterReading, following: Sequence[MeterReading]) -> bool:
+    """Whether the next two readings both claim an earlier instant: then this one's clock is off."""
+    return len(following) == CONFIRMATIONS and all(later.read_at_s < reading.read_at_s for later in following)
