@@ -252,8 +252,9 @@ def days_no_leap(period: Period) -> int:
 def years_actual_isda(period: Period) -> Ratio:
     """Each day over the length of the calendar year it lies in.
 
-    Source: ISDA 2006, 4.16(b). The ISDA memo's example 15 July 2003 to 15 January 2004 is
-    170/365 + 14/366; QuantLib 1.44 gives the same.
+    Source: ISDA 2006, 4.16(b). For 15 July 2003 to 15 January 2004 that is
+    170/365 + 14/366, as in QuantLib 1.44; the ISDA memo prints 184/365 in that one row,
+    against its own text and its row 30 July 1999 to 30 January 2000 (155/365 + 29/366).
     """
     start, end = period.start, period.end
     if start.year == end.year:

@@ -1,0 +1,315 @@
+"""A contract's cash flows: the state, and what each event pays and changes.
+
+    terms --maturity_of--> maturity --event_plan--> steps --one function an event--> events
+
+Each function below is the payoff function and the state transition function of one event
+type. The state is kept from the lender's side, all amounts positive for a loan that is
+owed; the role sign is put on when an event is reported.
+
+ROUNDINGS: interest, fees, scaled amounts and the level payment are each rounded once to the
+nearest 1e-18. Everything else is addition.
+
+Source: ACTUS technical specification, state variables initialisation, state transition
+functions and payoff functions of PAM, LAM, NAM and ANN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from rwa_sim.domain.actus.events import CashflowEvent, EventKind
+from rwa_sim.domain.actus.fixed import WAD, nearest
+from rwa_sim.domain.actus.observations import NOTHING_OBSERVED, Observations
+from rwa_sim.domain.actus.plan import Step, event_plan
+from rwa_sim.domain.actus.redemption import annuity_payment_wad, level_redemption_wad, maturity_of
+from rwa_sim.domain.actus.terms import ContractTerms, ContractType, FeeBasis, InterestBase
+from rwa_sim.errors import InputError
+
+
+def cashflows(
+    terms: ContractTerms, observed: Observations = NOTHING_OBSERVED, *, horizon: datetime | None = None
+) -> tuple[CashflowEvent, ...]:
+    """Every event of the contract after its status date, in order of processing.
+
+    Args:
+        terms: the contract.
+        observed: values of the indices that rate resets and scaling look at.
+        horizon: report nothing after it; None for the whole life.
+
+    Returns:
+        Events with payoff and state (wad), signed for the contract's holder. After a
+        purchase date nothing before the purchase is reported.
+
+    Raises:
+        InputError: the maturity or a payment cannot be derived, or an index value is missing.
+        CalendarYearMissing: the calendar has no data for a year of the contract.
+    """
+    maturity = maturity_of(terms)
+    state = _State(terms, observed, maturity)
+    sign = terms.sign
+    events: list[CashflowEvent] = []
+    for step in event_plan(terms, maturity, horizon):
+        payoff_wad = _APPLY[step.kind](state, step)
+        if step.reported:
+            events.append(
+                CashflowEvent(
+                    step.time,
+                    step.kind,
+                    sign * payoff_wad,
+                    sign * state.notional_wad,
+                    state.rate_wad,
+                    sign * state.accrued_wad,
+                )
+            )
+    return tuple(events)
+
+
+class _State:
+    """The state variables of one contract, and the terms its events read.
+
+    `base_wad` is what interest is computed on; with the base NT it is the notional.
+    """
+
+    __slots__ = (
+        "accrued_wad",
+        "base_wad",
+        "fee_wad",
+        "interest_multiplier_wad",
+        "maturity",
+        "notional_multiplier_wad",
+        "notional_wad",
+        "observed",
+        "rate_wad",
+        "redemption_wad",
+        "terms",
+    )
+
+    def __init__(self, terms: ContractTerms, observed: Observations, maturity: datetime) -> None:
+        self.terms, self.observed, self.maturity = terms, observed, maturity
+        self.notional_wad = self.base_wad = self.rate_wad = self.accrued_wad = 0
+        self.fee_wad = terms.fee_accrued_wad
+        self.notional_multiplier_wad = terms.notional_multiplier_wad
+        self.interest_multiplier_wad = terms.interest_multiplier_wad
+        if terms.initial_exchange_date <= terms.status_date:
+            self.exchange()
+            self.accrued_wad = terms.accrued_interest_wad or 0
+        self.redemption_wad = self._first_redemption_wad()
+
+    def exchange(self) -> None:
+        """Set what the initial exchange sets."""
+        terms = self.terms
+        self.notional_wad = self.base_wad = terms.notional_wad
+        self.rate_wad = terms.nominal_rate_wad
+        if not self.base_is_notional and terms.interest_base_wad is not None:
+            self.base_wad = terms.interest_base_wad
+
+    @property
+    def base_is_notional(self) -> bool:
+        """Whether interest is computed on the outstanding notional."""
+        return self.terms.interest_base is InterestBase.NT or self.terms.contract_type is ContractType.PAM
+
+    def _first_redemption_wad(self) -> int:
+        terms = self.terms
+        if terms.contract_type is ContractType.PAM:
+            return 0
+        if terms.next_redemption_wad is not None:
+            return terms.next_redemption_wad
+        if terms.contract_type is ContractType.LAM:
+            return level_redemption_wad(terms, self.maturity)
+        if terms.contract_type is ContractType.NAM:
+            raise InputError(
+                where="contract", key="nextPrincipalRedemptionPayment", expected="the payment of a NAM"
+            )
+        payment_wad = annuity_payment_wad(
+            terms, self.maturity, terms.status_date, self.notional_wad, self.accrued_wad, self.rate_wad
+        )
+        return payment_wad or 0
+
+    def accrue(self, step: Step) -> None:
+        """Add the interest, and a fee on the notional, of the time since the step before."""
+        years = step.years_numerator
+        if years:
+            unit = step.years_denominator * WAD
+            self.accrued_wad += nearest(self.base_wad * self.rate_wad * years, unit)
+            if self.terms.fee_rate_wad and self.terms.fee_basis is FeeBasis.N:
+                self.fee_wad += nearest(self.notional_wad * self.terms.fee_rate_wad * years, unit)
+
+    def change_notional(self, change_wad: int) -> None:
+        """Change the notional, and the interest base with it where it is the notional."""
+        self.notional_wad += change_wad
+        if self.base_is_notional:
+            self.base_wad = self.notional_wad
+
+    def close(self) -> None:
+        """Nothing is owed any more. The rate stays as it was."""
+        self.notional_wad = self.base_wad = self.accrued_wad = self.fee_wad = 0
+
+
+def _scaled(multiplier_wad: int, amount_wad: int) -> int:
+    return amount_wad if multiplier_wad == WAD else nearest(multiplier_wad * amount_wad, WAD)
+
+
+def _initial_exchange(state: _State, step: Step) -> int:
+    terms = state.terms
+    state.exchange()
+    if terms.accrued_interest_wad is not None:
+        state.accrued_wad = terms.accrued_interest_wad
+    else:
+        state.accrue(step)
+    return -(terms.notional_wad + terms.premium_discount_wad)
+
+
+def _redeem_part(state: _State, step: Step) -> int:
+    """LAM: a fixed amount of principal, at most what is left."""
+    state.accrue(step)
+    return _redeem(state, state.redemption_wad)
+
+
+def _redeem_after_interest(state: _State, step: Step) -> int:
+    """NAM, ANN: what the payment leaves after interest; negative if interest exceeds it."""
+    state.accrue(step)
+    return _redeem(state, state.redemption_wad - state.accrued_wad)
+
+
+def _redeem(state: _State, principal_wad: int) -> int:
+    principal_wad = min(principal_wad, state.notional_wad)
+    state.change_notional(-principal_wad)
+    return _scaled(state.notional_multiplier_wad, principal_wad)
+
+
+def _principal_redemption(state: _State, step: Step) -> int:
+    if state.terms.contract_type is ContractType.LAM:
+        return _redeem_part(state, step)
+    return _redeem_after_interest(state, step)
+
+
+def _interest_payment(state: _State, step: Step) -> int:
+    state.accrue(step)
+    paid_wad = _scaled(state.interest_multiplier_wad, state.accrued_wad)
+    state.accrued_wad = 0
+    return paid_wad
+
+
+def _interest_capitalisation(state: _State, step: Step) -> int:
+    state.accrue(step)
+    state.change_notional(state.accrued_wad)
+    state.accrued_wad = 0
+    return 0
+
+
+def _fee_payment(state: _State, step: Step) -> int:
+    state.accrue(step)
+    paid_wad = state.terms.fee_rate_wad if state.terms.fee_basis is FeeBasis.A else state.fee_wad
+    state.fee_wad = 0
+    return paid_wad
+
+
+def _rate_reset(state: _State, step: Step) -> int:
+    """The observed rate, moved by at most the period bounds and kept in the life bounds."""
+    state.accrue(step)
+    terms = state.terms
+    index_wad = state.observed.value(terms.reset_index, step.scheduled, term="marketObjectCodeOfRateReset")
+    target_wad = _scaled(terms.rate_multiplier_wad, index_wad) + terms.rate_spread_wad
+    change_wad = _clamped(target_wad - state.rate_wad, terms.period_floor_wad, terms.period_cap_wad)
+    state.rate_wad = _clamped(state.rate_wad + change_wad, terms.life_floor_wad, terms.life_cap_wad)
+    return 0
+
+
+def _clamped(value_wad: int, floor_wad: int | None, cap_wad: int | None) -> int:
+    if floor_wad is not None:
+        value_wad = max(value_wad, floor_wad)
+    return value_wad if cap_wad is None else min(value_wad, cap_wad)
+
+
+def _fixed_rate_reset(state: _State, step: Step) -> int:
+    state.accrue(step)
+    if state.terms.next_reset_rate_wad is not None:
+        state.rate_wad = state.terms.next_reset_rate_wad
+    return 0
+
+
+def _payment_fixing(state: _State, step: Step) -> int:
+    state.accrue(step)
+    payment_wad = annuity_payment_wad(
+        state.terms, state.maturity, step.scheduled, state.notional_wad, state.accrued_wad, state.rate_wad
+    )
+    if payment_wad is not None:
+        state.redemption_wad = payment_wad
+    return 0
+
+
+def _scaling(state: _State, step: Step) -> int:
+    state.accrue(step)
+    terms = state.terms
+    if not terms.scaling_reference_wad:
+        raise InputError(
+            where="contract",
+            key="scalingIndexAtContractDealDate",
+            expected="the index the scaling starts from",
+        )
+    index_wad = state.observed.value(
+        terms.scaling_index, step.scheduled, term="marketObjectCodeOfScalingIndex"
+    )
+    multiplier_wad = nearest(index_wad * WAD, terms.scaling_reference_wad)
+    if "I" in terms.scaling_effect:
+        state.interest_multiplier_wad = multiplier_wad
+    if "N" in terms.scaling_effect:
+        state.notional_multiplier_wad = multiplier_wad
+    return 0
+
+
+def _base_fixing(state: _State, step: Step) -> int:
+    state.accrue(step)
+    state.base_wad = state.notional_wad
+    return 0
+
+
+def _purchase(state: _State, step: Step) -> int:
+    state.accrue(step)
+    return -_price_with_accrued(state, state.terms.price_at_purchase_wad)
+
+
+def _termination(state: _State, step: Step) -> int:
+    state.accrue(step)
+    received_wad = _price_with_accrued(state, state.terms.price_at_termination_wad)
+    state.close()
+    return received_wad
+
+
+def _price_with_accrued(state: _State, price_wad: int) -> int:
+    # The standard adds the signed accrued interest to the price and signs the sum by the
+    # role once more: for a borrower the accrued interest lowers what the price adds.
+    return price_wad + state.terms.sign * state.accrued_wad
+
+
+def _maturity(state: _State, _step: Step) -> int:
+    # Interest since the step before is not due here: it is what the interest payment of
+    # the same day paid. A contract without interest payments pays none at maturity.
+    paid_wad = (
+        _scaled(state.notional_multiplier_wad, state.notional_wad)
+        + _scaled(state.interest_multiplier_wad, state.accrued_wad)
+        + state.fee_wad
+    )
+    state.close()
+    return paid_wad
+
+
+_APPLY: Mapping[EventKind, Callable[[_State, Step], int]] = MappingProxyType(
+    {
+        EventKind.IED: _initial_exchange,
+        EventKind.PR: _principal_redemption,
+        EventKind.IP: _interest_payment,
+        EventKind.IPCI: _interest_capitalisation,
+        EventKind.FP: _fee_payment,
+        EventKind.RRF: _fixed_rate_reset,
+        EventKind.RR: _rate_reset,
+        EventKind.PRF: _payment_fixing,
+        EventKind.SC: _scaling,
+        EventKind.IPCB: _base_fixing,
+        EventKind.PRD: _purchase,
+        EventKind.TD: _termination,
+        EventKind.MD: _maturity,
+    }
+)
