@@ -1,10 +1,13 @@
-"""ABI encoding with named structs: mappings, dataclasses or tuples in, named tuples out."""
+"""ABI encoding with named structs: mappings, dataclasses or tuples in, named tuples out.
+
+A mapping is matched by the struct's field names; a dataclass or tuple by position.
+"""
 
 from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
@@ -46,7 +49,7 @@ def _plain(item: Mapping[str, Any], value: Any) -> Any:
         element = {**item, "type": kind[: kind.rindex("[")]}
         return [_plain(element, entry) for entry in value]
     if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
+        value = [getattr(value, entry.name) for entry in fields(value)]
     parts = item["components"]
     if isinstance(value, Mapping):
         value = [value[part["name"]] for part in parts]

@@ -1,0 +1,338 @@
+"""Scenario files: one TOML document, checked key by key before anything starts.
+
+    file or built-in name --load_scenario--> Scenario
+
+Money is text in dollars ("0.095"), so that no float is ever parsed; everything else carries its unit in
+the key. Unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tomllib
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from rwa_sim.domain.money import WAD, usd6_from_decimal
+from rwa_sim.domain.waterfall import Trigger
+from rwa_sim.errors import DataMissing, InputError
+
+SCHEMA = "rwa-sim/1"
+BUILT_IN = (Path(__file__).parent / "scenarios", Path(__file__).parents[1] / "scenarios")
+MAX_FILE_BYTES = 1_000_000
+MAX_SECONDS = 4_102_444_800  # 2100-01-01
+DATA_ENV = "RWA_SIM_DATA"
+
+
+def _decimal(value: Any) -> Decimal:
+    if not isinstance(value, str):
+        raise ValueError('an amount in quotes, such as "0.095"')
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError('a decimal number in quotes, such as "0.095"') from None
+    if not number.is_finite():
+        raise ValueError("a finite decimal number in quotes")
+    return number
+
+
+Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=10**15, decimal_places=6)]
+Ratio = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
+Seconds = Annotated[int, Field(ge=0, le=366 * 86_400)]
+Bps = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class AssetSection(_Section):
+    """The asset whose cash flow pays the bond."""
+
+    id: Name
+    meter: Name = "METER-1"
+    nameplate_w: Annotated[int, Field(gt=0, le=10**12)]
+
+
+class SourceSection(_Section):
+    """Where metered readings come from."""
+
+    kind: Literal["replay", "pv_plant"]
+    file: str = ""
+    time_column: str = "time"
+    value_column: str = "energy_wh"
+    value_kind: Literal["power", "register", "interval_energy"] = "interval_energy"
+    unit: Literal["W", "kW", "Wh", "kWh", "MWh"] = "Wh"
+    interval_s: Annotated[int, Field(gt=0, le=86_400)] = 3600
+    clock: Annotated[str, Field(max_length=64)] = "as_labelled"
+    zone: Annotated[str, Field(max_length=64)] = ""
+    label_at: Literal["start", "end"] = "start"
+    repeat_years: Annotated[int, Field(ge=0, le=50)] = 0
+    degradation_bps_per_year: Bps = 0
+    kwp: Annotated[int, Field(gt=0, le=10**6)] = 1000
+
+    @model_validator(mode="after")
+    def _replay_names_a_file(self) -> SourceSection:
+        if self.kind == "replay" and not self.file:
+            raise ValueError("key `file` for a replay source")
+        return self
+
+
+class OfftakeSection(_Section):
+    """Who pays for the energy, how much and when."""
+
+    tariff_usd_per_kwh: Amount
+    payment_terms_days: Annotated[int, Field(ge=0, le=180)]
+
+
+class BondSection(_Section):
+    """Terms of the bond. One interest period is one reporting period."""
+
+    name: Name
+    symbol: Annotated[str, Field(min_length=1, max_length=12, pattern=r"^[A-Z0-9-]+$")]
+    units: Annotated[int, Field(gt=0, le=10**9)]
+    face_usd: Amount
+    coupon_rate: Ratio
+    issue: datetime
+    period_months: Literal[1, 3, 6, 12]
+    periods: Annotated[int, Field(gt=0, le=600)]
+
+    @model_validator(mode="after")
+    def _dates_are_possible(self) -> BondSection:
+        if self.issue.tzinfo is None or self.issue.utcoffset() != UTC.utcoffset(None):
+            raise ValueError("key `issue` in UTC, such as 2021-01-01T00:00:00Z")
+        if self.issue.day != 1 or self.issue.timestamp() < 0:
+            raise ValueError("key `issue` on the first day of a month after 1970")
+        if self.face_usd == 0:
+            raise ValueError("key `face_usd` above zero")
+        if _add_months(self.issue, self.period_months * self.periods).timestamp() > MAX_SECONDS:
+            raise ValueError("a maturity before 2100")
+        return self
+
+    @property
+    def face_usd6(self) -> int:
+        """Face value of one unit."""
+        return usd6_from_decimal(self.face_usd)
+
+    @property
+    def rate_wad(self) -> int:
+        """Coupon rate a year, 1e18 = 100 %."""
+        return int(Fraction(self.coupon_rate) * WAD)
+
+    @property
+    def boundaries_s(self) -> tuple[int, ...]:
+        """First second of each period, and the maturity."""
+        return tuple(
+            int(_add_months(self.issue, self.period_months * k).timestamp()) for k in range(self.periods + 1)
+        )
+
+
+class WaterfallSection(_Section):
+    """Order of payment and trigger."""
+
+    servicing_fee_bps: Annotated[int, Field(ge=0, le=1000)]
+    reserve_target_usd: Amount
+    trigger: Trigger = Field(strict=False)
+    threshold_kwh: Annotated[int, Field(ge=0, le=10**12)] = 0
+    threshold_usd: Amount = Decimal(0)
+
+    @model_validator(mode="after")
+    def _threshold_fits_the_trigger(self) -> WaterfallSection:
+        wanted = "threshold_kwh" if self.trigger is Trigger.ENERGY else "threshold_usd"
+        other = "threshold_usd" if self.trigger is Trigger.ENERGY else "threshold_kwh"
+        if not getattr(self, wanted):
+            raise ValueError(f"key `{wanted}` above zero for trigger `{self.trigger}`")
+        if getattr(self, other):
+            raise ValueError(f"no key `{other}` for trigger `{self.trigger}`")
+        return self
+
+    @property
+    def threshold(self) -> int:
+        """Threshold in the trigger's unit: Wh or micro-dollars."""
+        if self.trigger is Trigger.ENERGY:
+            return self.threshold_kwh * 1000
+        return usd6_from_decimal(self.threshold_usd)
+
+
+class OracleSection(_Section):
+    """The signer nodes."""
+
+    nodes: Annotated[int, Field(ge=1, le=31)] = 4
+    fault_tolerance: Annotated[int, Field(ge=0, le=10)] = 1
+    quorum: Annotated[int, Field(ge=1, le=31)] = 3
+    report_delay_s: Seconds = 900
+    expiry_s: Seconds = 7 * 86_400
+
+    @model_validator(mode="after")
+    def _quorum_is_possible(self) -> OracleSection:
+        if self.nodes <= 3 * self.fault_tolerance:
+            raise ValueError(f"key `nodes` above 3 x fault_tolerance = {3 * self.fault_tolerance}")
+        if not self.fault_tolerance < self.quorum <= self.nodes:
+            raise ValueError(f"key `quorum` from {self.fault_tolerance + 1} to {self.nodes}")
+        return self
+
+
+class MarketSection(_Section):
+    """Participants and the trade tape."""
+
+    participants: Annotated[int, Field(ge=2, le=200)]
+    trades: Annotated[int, Field(ge=0, le=100_000)]
+    cash_usd: Amount
+    units_median: Annotated[int, Field(gt=0, le=10**6)]
+    size_sigma: Ratio = Decimal("0.8")
+    price_spread_bps: Bps = 100
+    short_sale_share: Ratio = Decimal("0.03")
+    office_hours_share: Ratio = Decimal("0.7")
+    price_volatility_bps: Bps = 500
+    funding_spread_bps: Bps = 100
+    eligible_yield_bps: Bps = 350
+
+
+class TokenisedSection(_Section):
+    """Parameters of the on-chain rail."""
+
+    block_s: Annotated[int, Field(ge=1, le=3600)] = 2
+    finality_blocks: Annotated[int, Field(ge=1, le=256)] = 1
+    affirm_delay_max_s: Annotated[int, Field(ge=1, le=86_400)] = 30
+    deadline_s: Seconds = 86_400
+    retry_s: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    on_ramp_s: Seconds = 600
+    off_ramp_business_days: Annotated[int, Field(ge=0, le=10)] = 1
+    off_ramp_calendar: Name = "TARGET"
+    record_lag_s: Seconds = 0
+    prefund_s: Seconds = 86_400
+    gas_price_gwei: Amount = Decimal(0)
+    native_usd: Amount = Decimal(0)
+
+
+class ConventionalSection(_Section):
+    """Named market profiles to run the same tape through."""
+
+    profiles: Annotated[tuple[str, ...], Field(min_length=1, max_length=8, strict=False)]
+
+
+class Scenario(_Section):
+    """A whole run, as its author wrote it."""
+
+    schema_: Annotated[Literal["rwa-sim/1"], Field(alias="schema")]
+    name: Name
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    asset: AssetSection
+    source: SourceSection
+    offtake: OfftakeSection
+    bond: BondSection
+    waterfall: WaterfallSection
+    oracle: OracleSection = OracleSection()
+    market: MarketSection
+    tokenised: TokenisedSection = TokenisedSection()
+    conventional: ConventionalSection
+
+    @property
+    def original_usd6(self) -> int:
+        """Principal at issue."""
+        return self.bond.units * self.bond.face_usd6
+
+
+class LoadedScenario(_Section):
+    """A scenario with where it came from."""
+
+    scenario: Scenario
+    path: Path
+    sha256: str
+
+    def data_file(self) -> Path:
+        """The source's data file.
+
+        Raises:
+            DataMissing: it is not beside the scenario, nor in a data folder.
+        """
+        named = self.scenario.source.file
+        places = [self.path.parent, *data_folders()]
+        for place in places:
+            if (place / named).is_file():
+                return place / named
+        raise DataMissing(
+            where=str(self.path), key="source.file", path=named, looked_in=[str(place) for place in places]
+        )
+
+
+def data_folders() -> list[Path]:
+    """Folders that may hold measured series: `RWA_SIM_DATA`, else `../shared/data` from here."""
+    named = os.environ.get(DATA_ENV)
+    return [Path(named)] if named else [Path("../shared/data")]
+
+
+def load_scenario(name_or_path: str, seed: int | None = None) -> LoadedScenario:
+    """Read and check a scenario.
+
+    Args:
+        name_or_path: a TOML file, or the name of one that ships with the program.
+        seed: replaces the file's seed if given.
+
+    Raises:
+        DataMissing: there is no such file and no such built-in scenario.
+        InputError: the document is not what a scenario must be; names file and key.
+    """
+    path = _find(name_or_path)
+    raw = path.read_bytes()
+    if len(raw) > MAX_FILE_BYTES:
+        raise InputError(where=str(path), expected=f"at most {MAX_FILE_BYTES} bytes", got=str(len(raw)))
+    try:
+        document = tomllib.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(where=str(path), expected="a TOML document in UTF-8", got=str(error)) from None
+    if seed is not None:
+        document["seed"] = seed
+    try:
+        scenario = Scenario.model_validate(document)
+    except ValidationError as error:
+        raise _first_fault(path, error) from None
+    return LoadedScenario(scenario=scenario, path=path, sha256=hashlib.sha256(raw).hexdigest())
+
+
+def built_in_names() -> list[str]:
+    """Names of the scenarios that ship with the program."""
+    return sorted({path.stem for folder in BUILT_IN for path in folder.glob("*.toml")})
+
+
+def _find(name_or_path: str) -> Path:
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.name == name_or_path and not path.suffix:
+        for folder in BUILT_IN:
+            if (folder / f"{name_or_path}.toml").is_file():
+                return folder / f"{name_or_path}.toml"
+    raise DataMissing(
+        where="scenario",
+        key="SCENARIO",
+        path=name_or_path,
+        looked_in=["here", "the built-in scenarios " + ", ".join(built_in_names())],
+    )
+
+
+def _first_fault(path: Path, error: ValidationError) -> InputError:
+    """One line for the first fault: the user mends it and runs again."""
+    fault = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in fault["loc"]) or "document"
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        return InputError(where=str(path), key=key, expected="no such key (unknown or misspelled)")
+    if fault["type"] == "missing":
+        return InputError(where=str(path), key=key, expected="this key, it is required")
+    got = "" if isinstance(fault["input"], dict | BaseModel) else repr(fault["input"])
+    expected = message[0].lower() + message[1:]
+    return InputError(where=str(path), key=key, expected=expected.removeprefix("input should be "), got=got)
+
+
+def _add_months(start: datetime, months: int) -> datetime:
+    years, month0 = divmod(start.month - 1 + months, 12)
+    return start.replace(year=start.year + years, month=month0 + 1)
