@@ -13,7 +13,7 @@ SLICE      Readings with start < read_at <= end, in UTC after the clock is corre
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -108,7 +108,10 @@ def replay(config: ReplayConfig, device: DeviceMeter) -> Replay:
     if config.repeat is not None:
         points = repeat_years(points, config.repeat, interval_s=config.interval_s, where=where)
     points = [point for point in points if _is_inside(config, point[0])]
-    registers = register_down(points, config)
+    if config.value_kind == "register":
+        registers = [(at_s, int(wh)) for at_s, wh in points]
+    else:
+        registers = register_down(points, first_register_wh=config.first_register_wh)
     readings = tuple(device.read(at_s, register_wh) for at_s, register_wh in registers)
     expected, longest = _expected_and_longest_gap(config, table.instants, [at_s for at_s, _ in points])
     first_wh = (
@@ -138,11 +141,9 @@ def replay(config: ReplayConfig, device: DeviceMeter) -> Replay:
     return Replay(readings, notes)
 
 
-def register_down(points: Sequence[Point], config: ReplayConfig) -> list[tuple[int, int]]:
+def register_down(points: Iterable[Point], *, first_register_wh: int = 0) -> list[tuple[int, int]]:
     """(instant, register in whole Wh): the exact energy so far, rounded down each time."""
-    if config.value_kind == "register":
-        return [(at_s, int(wh)) for at_s, wh in points]
-    exact_wh = Fraction(config.first_register_wh)
+    exact_wh = Fraction(first_register_wh)
     registers = []
     for at_s, wh in points:
         exact_wh += wh

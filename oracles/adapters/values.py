@@ -30,7 +30,7 @@ _FEW_COUNT = 3
 _SMALL_SHARE = 100
 _DAYS_TO_JUDGE_SMALL = 30
 
-Point = tuple[int, Fraction]  # (instant the value is for, watt-hours)
+Point = tuple[int, Fraction | int]  # (instant the value is complete, exact watt-hours)
 
 
 def is_empty(text: str) -> bool:
@@ -117,7 +117,7 @@ def over_nameplate(reader: ValueReader, points: Sequence[Point]) -> frozenset[in
     return frozenset(at_s for at_s, _ in over)
 
 
-def _steps(reader: ValueReader, points: Sequence[Point]) -> list[tuple[int, Fraction, int]]:
+def _steps(reader: ValueReader, points: Sequence[Point]) -> list[tuple[int, Fraction | int, int]]:
     """(instant, rise in Wh, most that physics allows) for each value."""
     if reader.value_kind != "register":
         ceiling = ceiling_wh(reader.nameplate_w, reader.interval_s)

@@ -19,6 +19,7 @@ from rwa_sim.errors import ExtraMissing, InputError
 
 WEATHER_FILE = "723170TYA.CSV"
 TYPICAL_YEAR = 2023  # any year of 365 days; it only names the rows
+TYPICAL_YEAR_START_S = 1_672_531_200  # 1 January 2023, 00:00 UTC
 HOURS = 8_760
 _INVERTER_EFFICIENCY = 0.96  # PVWatts nominal
 _GAMMA_PDC_PER_C = -0.0035  # PVWatts, premium modules -0.0035 / C
