@@ -100,7 +100,7 @@ def replay(config: ReplayConfig, device: DeviceMeter) -> Replay:
     clock = LabelClock(where=where, zone=config.zone, clock=config.clock)
     table = _Table(config, reader, clock)
     points = table.points
-    _validate_spacing(config, [at_s for at_s, _ in points])
+    _validate_spacing(config, table.instants)
     over = over_nameplate(reader, points)
     if config.value_kind != "register":
         # A register that jumps is the tracker's business; a power that does must not enter one.
