@@ -197,7 +197,8 @@ def days_30e_360(period: Period) -> int:
     Source: ISDA 2006, 4.16(g). ISO 20022 code A006 (30/365) counts days the same way.
     """
     start, end = period.start, period.end
-    return _months_of_30(start, end, min(start.day, 30), min(end.day, 30))
+    first = 30 if start.day == 31 else start.day
+    return _months_of_30(start, end, first, 30 if end.day == 31 else end.day)
 
 
 def days_30e_360_isda(period: Period) -> int:

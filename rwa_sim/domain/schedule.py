@@ -88,7 +88,6 @@ def keeps_month_end(anchor: datetime, cycle: Cycle, *, end_of_month: bool) -> bo
     return end_of_month and cycle.months > 0 and anchor.day == monthrange(anchor.year, anchor.month)[1]
 
 
-@lru_cache(maxsize=4096)
 def cyclic_times(
     anchor: datetime | None, cycle: Cycle | None, end: datetime, *, end_of_month: bool, with_end: bool
 ) -> tuple[datetime, ...]:
@@ -107,20 +106,26 @@ def cyclic_times(
     """
     if anchor is None:
         return ()
+    times, broken = _times_before(anchor, cycle, end, end_of_month)
+    if broken and len(times) + with_end > 2:
+        times = times[:-1]
+    return (*times, end) if with_end else times
+
+
+@lru_cache(maxsize=256)
+def _times_before(
+    anchor: datetime, cycle: Cycle | None, end: datetime, end_of_month: bool
+) -> tuple[tuple[datetime, ...], bool]:
+    """The times before the end, and whether a broken period after them is to be joined."""
     if cycle is None:
-        times = [anchor] if anchor < end else []
-        return (*times, end) if with_end else tuple(times)
+        return ((anchor,) if anchor < end else ()), False
     keep = keeps_month_end(anchor, cycle, end_of_month=end_of_month)
     times = []
-    count, following = 0, anchor
+    following = anchor
     while following < end:
         times.append(following)
-        count += 1
-        following = shifted_by(anchor, cycle, count, keep_month_end=keep)
-    broken = following != end
-    if broken and not cycle.short_stub and len(times) + with_end > 2:
-        times.pop()
-    return (*times, end) if with_end else tuple(times)
+        following = shifted_by(anchor, cycle, len(times), keep_month_end=keep)
+    return tuple(times), following != end and not cycle.short_stub
 
 
 BUSINESS_DAY_CONVENTIONS: Mapping[str, tuple[bool, Adjustment]] = MappingProxyType(
@@ -150,6 +155,11 @@ class BusinessDayRule:
 
     code: str
     calendar: BusinessCalendar
+
+    @property
+    def shifts(self) -> bool:
+        """Whether the rule ever moves an event."""
+        return BUSINESS_DAY_CONVENTIONS[self.code][1] != "NONE"
 
     def event_time(self, scheduled: datetime) -> datetime:
         """When the event happens."""

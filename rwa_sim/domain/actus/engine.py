@@ -48,15 +48,16 @@ def cashflows(
     """
     maturity = maturity_of(terms)
     state = _State(terms, observed, maturity)
-    sign = terms.sign
+    sign, apply = terms.sign, _APPLY
     events: list[CashflowEvent] = []
     for step in event_plan(terms, maturity, horizon):
-        payoff_wad = _APPLY[step.kind](state, step)
+        kind = step.kind
+        payoff_wad = apply[kind](state, step)
         if step.reported:
             events.append(
                 CashflowEvent(
                     step.time,
-                    step.kind,
+                    kind,
                     sign * payoff_wad,
                     sign * state.notional_wad,
                     state.rate_wad,
@@ -69,11 +70,12 @@ def cashflows(
 class _State:
     """The state variables of one contract, and the terms its events read.
 
-    `base_wad` is what interest is computed on; with the base NT it is the notional.
+    `base_wad` is what interest is computed on; with `base_is_notional` it follows the notional.
     """
 
     __slots__ = (
         "accrued_wad",
+        "base_is_notional",
         "base_wad",
         "fee_wad",
         "interest_multiplier_wad",
@@ -88,6 +90,9 @@ class _State:
 
     def __init__(self, terms: ContractTerms, observed: Observations, maturity: datetime) -> None:
         self.terms, self.observed, self.maturity = terms, observed, maturity
+        self.base_is_notional = (
+            terms.interest_base is InterestBase.NT or terms.contract_type is ContractType.PAM
+        )
         self.notional_wad = self.base_wad = self.rate_wad = self.accrued_wad = 0
         self.fee_wad = terms.fee_accrued_wad
         self.notional_multiplier_wad = terms.notional_multiplier_wad
@@ -104,11 +109,6 @@ class _State:
         self.rate_wad = terms.nominal_rate_wad
         if not self.base_is_notional and terms.interest_base_wad is not None:
             self.base_wad = terms.interest_base_wad
-
-    @property
-    def base_is_notional(self) -> bool:
-        """Whether interest is computed on the outstanding notional."""
-        return self.terms.interest_base is InterestBase.NT or self.terms.contract_type is ContractType.PAM
 
     def _first_redemption_wad(self) -> int:
         terms = self.terms
@@ -174,7 +174,8 @@ def _redeem_after_interest(state: _State, step: Step) -> int:
 
 
 def _redeem(state: _State, principal_wad: int) -> int:
-    principal_wad = min(principal_wad, state.notional_wad)
+    if principal_wad > state.notional_wad:
+        principal_wad = state.notional_wad
     state.change_notional(-principal_wad)
     return _scaled(state.notional_multiplier_wad, principal_wad)
 

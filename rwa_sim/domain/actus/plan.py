@@ -11,8 +11,9 @@ named in docs/actus.md.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -63,13 +64,10 @@ class _Dates(NamedTuple):
     termination: datetime | None
 
 
-class _Event(NamedTuple):
-    """Sort key first: time of the event, then its rank on that time."""
-
-    time: datetime
-    rank: int
-    kind: EventKind
-    scheduled: datetime
+# Time of the event, its rank among events of that time, its type, the time before any shift:
+# in that order, so that sorting puts events in order of processing. Plain tuples, because
+# a book of loans makes millions.
+_Event = tuple[datetime, int, EventKind, datetime]
 
 
 _NEVER: tuple[datetime | None, Cycle | None] = (None, None)
@@ -117,7 +115,7 @@ def event_plan(terms: ContractTerms, maturity: datetime, horizon: datetime | Non
     )
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def _plan(dates: _Dates) -> tuple[Step, ...]:
     maturity = _maturity_event(dates)
     events = [
@@ -138,14 +136,13 @@ def _plan(dates: _Dates) -> tuple[Step, ...]:
         events.append(termination)
         last = min(last, termination)
 
-    live = _in_life(events, dates, last)
-    live.sort()
-    return tuple(_steps(live, dates))
+    events.sort()
+    return tuple(_steps(_in_life(events, dates, last), dates))
 
 
 def _event(kind: EventKind, scheduled: datetime, rule: BusinessDayRule | None = None) -> _Event:
     time = scheduled if rule is None else rule.event_time(scheduled)
-    return _Event(time, SEQUENCE[kind], kind, scheduled)
+    return time, SEQUENCE[kind], kind, scheduled
 
 
 def _cyclic(
@@ -157,7 +154,10 @@ def _cyclic(
 ) -> list[_Event]:
     anchor, cycle = schedule
     times = cyclic_times(anchor, cycle, dates.maturity, end_of_month=dates.end_of_month, with_end=with_end)
-    return [_event(kind, time, dates.business_days) for time in times]
+    rule, rank = dates.business_days, SEQUENCE[kind]
+    if rule.shifts:
+        return [(rule.event_time(time), rank, kind, time) for time in times]
+    return [(time, rank, kind, time) for time in times]
 
 
 def _maturity_event(dates: _Dates) -> _Event:
@@ -167,33 +167,33 @@ def _maturity_event(dates: _Dates) -> _Event:
 
 def _interest(dates: _Dates, maturity: _Event) -> Iterable[_Event]:
     """Interest payments; those until and on the end of capitalisation are capitalised."""
-    # Interest is never due after the principal: a last payment shifted past maturity stays there.
-    payments = [
-        payment._replace(time=min(payment.time, maturity.time))
-        for payment in _cyclic(EventKind.IP, dates, dates.interest, with_end=dates.interest != _NEVER)
-    ]
+    payments = _cyclic(EventKind.IP, dates, dates.interest, with_end=dates.interest != _NEVER)
+    # Interest is never due after the principal: a payment shifted past maturity stays there.
+    if payments and payments[-1] > maturity:
+        _, rank, kind, scheduled = payments[-1]
+        payments[-1] = (_time(maturity), rank, kind, scheduled)
     if dates.capitalization_end is None:
         return payments
     end = _event(EventKind.IPCI, dates.capitalization_end, dates.business_days)
     capitalised = [
-        _Event(payment.time, end.rank, EventKind.IPCI, payment.scheduled)
-        for payment in payments
-        if payment.time < end.time
+        (time, SEQUENCE[EventKind.IPCI], EventKind.IPCI, scheduled)
+        for time, _, _, scheduled in payments
+        if time < _time(end)
     ]
-    return [*capitalised, end, *(payment for payment in payments if payment.time > end.time)]
+    return [*capitalised, end, *(payment for payment in payments if _time(payment) > _time(end))]
 
 
 def _resets(dates: _Dates) -> Iterable[_Event]:
     """Rate resets, and for annuities the fixing of the payment that follows each."""
     resets = sorted(_cyclic(EventKind.RR, dates, dates.reset))
     if dates.next_rate_known:
-        following = next((i for i, reset in enumerate(resets) if reset.time > dates.status_date), None)
-        if following is not None:
-            reset = resets[following]
-            resets[following] = _Event(reset.time, SEQUENCE[EventKind.RRF], EventKind.RRF, reset.scheduled)
+        following = bisect_right(resets, dates.status_date, key=_time)
+        if following < len(resets):
+            time, _, _, scheduled = resets[following]
+            resets[following] = (time, SEQUENCE[EventKind.RRF], EventKind.RRF, scheduled)
     fixings: list[_Event] = []
     if dates.contract_type is ContractType.ANN:
-        fixings = [_event(EventKind.PRF, reset.time, dates.business_days) for reset in resets]
+        fixings = [_event(EventKind.PRF, _time(reset), dates.business_days) for reset in resets]
         anchor, _ = dates.redemption
         if dates.fixes_payment and anchor is not None:
             day_before = max(anchor - timedelta(days=1), dates.initial_exchange)
@@ -201,39 +201,39 @@ def _resets(dates: _Dates) -> Iterable[_Event]:
     return [*resets, *fixings]
 
 
-def _in_life(events: Iterable[_Event], dates: _Dates, last: _Event) -> list[_Event]:
+def _in_life(events: list[_Event], dates: _Dates, last: _Event) -> list[_Event]:
+    """The sorted events from the initial exchange to the last one, after status date, up to horizon."""
     first = _event(EventKind.IED, dates.initial_exchange)
-    return [
-        event
-        for event in events
-        if first <= event <= last
-        and event.time > dates.status_date
-        and (dates.horizon is None or event.time <= dates.horizon)
-    ]
+    begin = max(bisect_left(events, first), bisect_right(events, dates.status_date, key=_time))
+    end = bisect_right(events, last)
+    if dates.horizon is not None:
+        end = min(end, bisect_right(events, dates.horizon, key=_time))
+    return events[begin:end]
+
+
+def _time(event: _Event) -> datetime:
+    return event[0]
 
 
 def _steps(events: Iterable[_Event], dates: _Dates) -> Iterable[Step]:
-    rule, calendar = dates.business_days, dates.business_days.calendar
-    termination = day_of(dates.maturity)
+    rule, calendar, convention = dates.business_days, dates.business_days.calendar, dates.day_count
+    shifts, termination = rule.shifts, day_of(dates.maturity)
     reported_from = None if dates.purchase is None else _event(EventKind.PRD, dates.purchase)
-    previous = rule.calculation_time(dates.status_date)
-    previous_scheduled = dates.status_date
-    numerator, denominator = 0, 1
+    previous, previous_day = dates.status_date, day_of(rule.calculation_time(dates.status_date))
     for event in events:
-        if event.scheduled == previous_scheduled:
-            calculated, numerator, denominator = previous, 0, 1
-        else:
-            calculated = rule.calculation_time(event.scheduled)
-            since = previous
-            if event.kind is EventKind.IED:
-                since = rule.calculation_time(_accrual_start(dates))
-            numerator, denominator = years_between(since, calculated, dates.day_count, termination, calendar)
+        time, _, kind, scheduled = event
+        numerator, denominator = 0, 1
+        if scheduled != previous:
+            day = day_of(rule.calculation_time(scheduled) if shifts else scheduled)
+            since = _accrual_start(dates) if kind is EventKind.IED else previous_day
+            numerator, denominator = years_between(since, day, convention, termination, calendar)
+            previous, previous_day = scheduled, day
         reported = reported_from is None or event >= reported_from
-        yield Step(event.kind, event.time, event.scheduled, numerator, denominator, reported)
-        previous, previous_scheduled = calculated, event.scheduled
+        yield Step(kind, time, scheduled, numerator, denominator, reported)
 
 
-def _accrual_start(dates: _Dates) -> datetime:
+def _accrual_start(dates: _Dates) -> date:
     """From when interest accrues at the initial exchange: an interest anchor before it counts."""
     anchor, _ = dates.interest
-    return dates.initial_exchange if anchor is None else min(anchor, dates.initial_exchange)
+    start = dates.initial_exchange if anchor is None else min(anchor, dates.initial_exchange)
+    return day_of(dates.business_days.calculation_time(start))

@@ -6,7 +6,7 @@ and Prnxt of LAM, NAM and ANN.
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from rwa_sim.domain.actus.fixed import WAD, nearest
@@ -16,7 +16,6 @@ from rwa_sim.domain.daycount import DayCount, Period, Ratio
 from rwa_sim.domain.schedule import Cycle, cyclic_times, keeps_month_end, shifted_by
 from rwa_sim.errors import InputError
 
-_LAST_SECOND = time(23, 59, 59)
 _ANNUITY_SCALE = 10**36
 _PERIODS_MAX = 12 * 200
 _NO_TIME: Ratio = (0, 1)
@@ -27,20 +26,21 @@ def day_of(moment: datetime) -> date:
 
     Source: ACTUS technical specification, "Date/Time", note on implementation.
     """
-    return moment.date() + timedelta(days=1) if moment.time() == _LAST_SECOND else moment.date()
+    if moment.hour == 23 and moment.minute == 59 and moment.second == 59:
+        return moment.date() + timedelta(days=1)
+    return moment.date()
 
 
 def years_between(
-    start: datetime, end: datetime, day_count: DayCount, termination: date | None, calendar: BusinessCalendar
+    first: date, last: date, day_count: DayCount, termination: date | None, calendar: BusinessCalendar
 ) -> Ratio:
-    """The year fraction from start to end as numerator and denominator; negative if reversed."""
-    first, last = day_of(start), day_of(end)
+    """The year fraction between two days as numerator and denominator; negative if reversed."""
+    if first < last:
+        return day_count.divide(Period(first, last, termination, calendar))
     if first == last:
         return _NO_TIME
-    if first > last:
-        numerator, denominator = day_count.divide(Period(last, first, termination, calendar))
-        return -numerator, denominator
-    return day_count.divide(Period(first, last, termination, calendar))
+    numerator, denominator = day_count.divide(Period(last, first, termination, calendar))
+    return -numerator, denominator
 
 
 def first_redemption(terms: ContractTerms) -> datetime | None:
@@ -83,7 +83,7 @@ def maturity_of(terms: ContractTerms) -> datetime:
     if terms.contract_type is not ContractType.LAM:
         following = shifted_by(last_done, cycle, 1, keep_month_end=False)
         numerator, denominator = years_between(
-            last_done, following, terms.day_count, None, terms.business_days.calendar
+            day_of(last_done), day_of(following), terms.day_count, None, terms.business_days.calendar
         )
         principal_wad -= nearest(terms.notional_wad * terms.nominal_rate_wad * numerator, denominator * WAD)
     if principal_wad <= 0:
@@ -168,7 +168,7 @@ def annuity_payment_wad(
         growth = growth * (unit + rate_wad * numerator) // unit
         total += growth
     numerator, denominator = years_between(
-        at, left[0][0], terms.day_count, day_of(maturity), terms.business_days.calendar
+        day_of(at), day_of(left[0][0]), terms.day_count, day_of(maturity), terms.business_days.calendar
     )
     owed_wad = notional_wad + accrued_wad + nearest(notional_wad * rate_wad * numerator, denominator * WAD)
     return nearest(owed_wad * growth, total)
@@ -186,8 +186,8 @@ def _redemption_fractions(
 ) -> tuple[tuple[datetime, int, int], ...]:
     """Each redemption time with the years since the one before."""
     times = cyclic_times(anchor, cycle, end, end_of_month=end_of_month, with_end=True)
-    before = (times[0], *times)
+    days = [day_of(moment) for moment in times]
     return tuple(
-        (moment, *years_between(previous, moment, day_count, termination, calendar))
-        for previous, moment in zip(before, times, strict=False)
+        (moment, *years_between(previous, day, day_count, termination, calendar))
+        for moment, previous, day in zip(times, (days[0], *days), days, strict=False)
     )
