@@ -34,7 +34,8 @@ class SettlementRecord:
     """How one trade of the tape settled on one rail.
 
     `finalized_at_s` is the second after which the transfer cannot be undone by the
-    rail's own rules, None if the instruction never settled. `principal_exposure_usd6_s`
+    rail's own rules, None if the instruction never settled; `ended_at_s` is that second or
+    the one in which it was given up. `principal_exposure_usd6_s`
     is value x seconds during which one leg was final and the other was not.
     `late_business_days` counts the rail's business days after the intended settlement.
     `prefunded_s` is how long the buyer's cash was locked before finality.
@@ -47,6 +48,7 @@ class SettlementRecord:
     executed_at_s: int
     intended_at_s: int
     finalized_at_s: int | None
+    ended_at_s: int
     units: int
     cash_usd6: int
     attempts: int

@@ -84,6 +84,7 @@ class ConventionalRail:
             executed_at_s=trade.executed_at_s,
             intended_at_s=intended_s,
             finalized_at_s=final_s if settled else None,
+            ended_at_s=final_s,
             units=trade.units,
             cash_usd6=trade.cash_usd6,
             attempts=1 + fail_days,

@@ -275,6 +275,7 @@ class TokenisedRail:
                 executed_at_s=trade.executed_at_s,
                 intended_at_s=intended_s,
                 finalized_at_s=final_s,
+                ended_at_s=trade.executed_at_s + self.terms.deadline_s if final_s is None else final_s,
                 units=trade.units,
                 cash_usd6=trade.cash_usd6,
                 attempts=attempts,

@@ -1,0 +1,190 @@
+"""The figures of a run, as Plotly figures; floats live here and nowhere before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rwa_sim.domain.money import USD6
+from rwa_sim.domain.records import CouponRecord, SettlementRecord
+from rwa_sim.results.metrics import MarketTerms, latencies_s, replacement_exposure_usd6
+from rwa_sim.simulation import RunResult
+
+COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8", "#4d7c0f")
+SECOND_TICKS = {10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 21_600: "6 h", 86_400: "1 d", 259_200: "3 d"}
+SECOND_TICKS |= {604_800: "7 d", 2_592_000: "30 d"}
+LAYOUT = {
+    "template": "plotly_white",
+    "margin": {"l": 64, "r": 16, "t": 16, "b": 48},
+    "height": 360,
+    "font": {"family": "system-ui, sans-serif", "size": 13},
+    "legend": {"orientation": "h", "y": 1.12, "x": 0},
+    "hovermode": "closest",
+}
+
+
+def figures(result: RunResult, terms: MarketTerms) -> list[tuple[str, str, Any]]:
+    """(title, what it shows, Plotly figure) in reading order."""
+    return [
+        (
+            "Settlement latency",
+            "Share of trades final within a time of the trade (log scale). A curve that ends below 100 % leaves "
+            "trades that never settled.",
+            _latency(result.settlements),
+        ),
+        (
+            "Fails by age",
+            "Trades not final by the intended second, by business days late (conventional) or as never settled.",
+            _fails(result.settlements),
+        ),
+        (
+            "Replacement-cost exposure",
+            "Expected loss if the counterparty drops out before finality: V x sigma x sqrt(t) / sqrt(2 pi), "
+            "summed over open trades by year of trade.",
+            _exposure(result.settlements, terms),
+        ),
+        (
+            "Coupon lag",
+            "Mean days from cash on the collection account to spendable bank money of the investor.",
+            _coupon_lag(result.coupons),
+        ),
+        (
+            "Where the cash went",
+            "Each distribution by step of the waterfall; the line is the cash credited for the periods it covers.",
+            _waterfall(result),
+        ),
+        (
+            "Metered energy",
+            "Energy by period from the signed register, and how many of the expected intervals were measured.",
+            _energy(result),
+        ),
+    ]
+
+
+def worlds(records: Sequence[SettlementRecord] | Sequence[CouponRecord]) -> list[str]:
+    """Profiles in order of appearance."""
+    return list(dict.fromkeys(record.profile for record in records))
+
+
+def _latency(settlements: Sequence[SettlementRecord]) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for world, colour in zip(worlds(settlements), COLOURS, strict=False):
+        mine = [r for r in settlements if r.profile == world]
+        ordered = sorted(latencies_s(mine))
+        shares = [100 * rank / len(mine) for rank in range(1, len(ordered) + 1)]
+        figure.add_scatter(x=ordered, y=shares, name=world, mode="lines", line={"shape": "hv", "color": colour})
+    figure.update_layout(**LAYOUT)
+    figure.update_xaxes(
+        type="log", title="time from trade to finality", tickvals=list(SECOND_TICKS), ticktext=list(SECOND_TICKS.values())
+    )
+    figure.update_yaxes(title="% of trades", range=[0, 102])
+    return figure
+
+
+def _fails(settlements: Sequence[SettlementRecord]) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for world, colour in zip(worlds(settlements), COLOURS, strict=False):
+        mine = [r for r in settlements if r.profile == world]
+        late = [r for r in mine if r.finalized_at_s is not None and r.finalized_at_s > r.intended_at_s]
+        ages = {"same day": sum(r.late_business_days == 0 for r in late)}
+        for days in (1, 2, 3):
+            ages[f"{days} BD"] = sum(r.late_business_days == days for r in late)
+        ages["> 3 BD"] = sum(r.late_business_days > 3 for r in late)
+        ages["never"] = sum(r.finalized_at_s is None for r in mine)
+        figure.add_bar(x=list(ages), y=list(ages.values()), name=world, marker={"color": colour})
+    figure.update_layout(**LAYOUT, barmode="group")
+    figure.update_yaxes(title="trades", rangemode="tozero")
+    figure.update_xaxes(title="late by")
+    return figure
+
+
+def _exposure(settlements: Sequence[SettlementRecord], terms: MarketTerms) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for world, colour in zip(worlds(settlements), COLOURS, strict=False):
+        by_year: dict[int, int] = {}
+        for record in settlements:
+            if record.profile == world:
+                year = 1970 + record.executed_at_s * 4 // (1461 * 86_400)
+                amount = replacement_exposure_usd6(record, terms.price_volatility_bps)
+                by_year[year] = by_year.get(year, 0) + amount
+        years = sorted(by_year)
+        dollars = [by_year[year] / USD6 for year in years]
+        figure.add_bar(x=[str(year) for year in years], y=dollars, name=world, marker={"color": colour})
+    figure.update_layout(**LAYOUT, barmode="group")
+    figure.update_yaxes(title="USD")
+    return figure
+
+
+def _coupon_lag(coupons: Sequence[CouponRecord]) -> Any:
+    import plotly.graph_objects as go
+
+    steps = (
+        ("until determined", "credited_at_s", "determined_at_s"),
+        ("until paid on the rail", "determined_at_s", "paid_at_s"),
+        ("until spendable bank money", "paid_at_s", "spendable_at_s"),
+    )
+    names = worlds(coupons)[::-1]
+    figure = go.Figure()
+    for (label, first, last), colour in zip(steps, COLOURS, strict=False):
+        days = []
+        for world in names:
+            lags = [getattr(c, last) - getattr(c, first) for c in coupons if c.profile == world]
+            days.append(sum(lags) / len(lags) / 86_400 if lags else 0)
+        figure.add_bar(y=names, x=days, name=label, orientation="h", marker={"color": colour})
+    figure.update_layout(**LAYOUT, barmode="stack")
+    figure.update_xaxes(title="days")
+    return figure
+
+
+def _waterfall(result: RunResult) -> Any:
+    import plotly.graph_objects as go
+
+    rows = result.rail.allocations
+    labels = [
+        str(row.last_period_id) if row.first_period_id == row.last_period_id else f"{row.first_period_id}-{row.last_period_id}"
+        for row in rows
+    ]
+    parts = (
+        ("fees", "fees_usd6"),
+        ("interest", "interest_usd6"),
+        ("principal", "principal_usd6"),
+        ("reserve", "reserve_in_usd6"),
+        ("residual", "residual_usd6"),
+    )
+    figure = go.Figure()
+    for (label, key), colour in zip(parts, COLOURS, strict=False):
+        dollars = [getattr(row.allocation, key) / USD6 for row in rows]
+        figure.add_bar(x=labels, y=dollars, name=label, marker={"color": colour})
+    collected = [row.allocation.available_usd6 / USD6 for row in rows]
+    figure.add_scatter(x=labels, y=collected, name="collected", mode="lines", line={"color": "#111827", "width": 1.5})
+    figure.update_layout(**LAYOUT, barmode="stack")
+    figure.update_xaxes(title="period", type="category")
+    figure.update_yaxes(title="USD")
+    return figure
+
+
+def _energy(result: RunResult) -> Any:
+    import plotly.graph_objects as go
+
+    reports = [row.signed.report for row in result.rail.reports]
+    periods = [report.period_id for report in reports]
+    energy = [credit.energy_wh / 1e6 for credit in result.credits]
+    complete = [report.completeness_bps / 100 for report in reports]
+    figure = go.Figure()
+    figure.add_bar(x=periods, y=energy, name="energy", marker={"color": COLOURS[0]})
+    figure.add_scatter(
+        x=periods, y=complete, name="completeness", yaxis="y2", mode="lines", line={"color": COLOURS[1], "width": 1.5}
+    )
+    figure.update_layout(
+        **LAYOUT,
+        yaxis={"title": "MWh"},
+        yaxis2={"title": "% of intervals", "overlaying": "y", "side": "right", "range": [0, 105], "showgrid": False},
+    )
+    figure.update_xaxes(title="period")
+    return figure
