@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
@@ -213,9 +213,14 @@ class TokenisedSection(_Section):
 
 
 class ConventionalSection(_Section):
-    """Named market profiles to run the same tape through."""
+    """Named market profiles to run the same tape through.
+
+    `rules_as_of` applies the rules in force on that day to every trade; without it each trade meets the
+    rules of its own day.
+    """
 
     profiles: Annotated[tuple[str, ...], Field(min_length=1, max_length=8, strict=False)]
+    rules_as_of: date | None = None
 
 
 class Scenario(_Section):

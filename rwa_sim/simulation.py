@@ -1,8 +1,8 @@
 """One run: scenario in, records of both rails out.
 
-    readings ─► periods ─► signed reports ─► chain ─► waterfall ─► coupons ─┐
-    trade tape ───────────────────────────► atomic DvP ────────────────────┼─► RunResult
-         └─────────────────────────────────► conventional rails ───────────┘
+readings ─► periods ─► signed reports ─► chain ─► waterfall ─► coupons ─┐
+trade tape ───────────────────────────► atomic DvP ────────────────────┼─► RunResult
+     └─────────────────────────────────► conventional rails ───────────┘
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class RunResult:
     events: EventLog
 
 
-def run(loaded: LoadedScenario, engine: Engine, progress: Progress = lambda stage, done, total: None) -> RunResult:
+def run(
+    loaded: LoadedScenario, engine: Engine, progress: Progress = lambda stage, done, total: None
+) -> RunResult:
     """Run a scenario on an engine.
 
     Raises:
@@ -90,7 +92,9 @@ def run(loaded: LoadedScenario, engine: Engine, progress: Progress = lambda stag
     reports = [_period_report(row.signed) for row in rail.reports]
     for number, profile in enumerate(profiles, start=1):
         progress("conventional rail", number - 1, len(profiles))
-        settlements += ConventionalRail(profile, log, _stream(scenario, f"settle {profile.name}")).settle(tape)
+        settlements += ConventionalRail(
+            profile, log, _stream(scenario, f"settle {profile.name}"), scenario.conventional.rules_as_of
+        ).settle(tape)
         coupons += service_coupons(
             profile,
             _waterfall_terms(scenario),
@@ -167,9 +171,13 @@ def _queue(
         rail.add_trade(trade)
     for credit in credits:
         rail.add_credit(credit, partial(network.credit, _bank_entry(scenario, credit)))
-        observed_s = max(credit.booked_at_s, schedule.period(credit.period_id).end_s) + scenario.oracle.report_delay_s
+        observed_s = (
+            max(credit.booked_at_s, schedule.period(credit.period_id).end_s) + scenario.oracle.report_delay_s
+        )
         rail.add_report(
-            observed_s, credit.period_id, partial(_close, network, batches[credit.period_id - 1], credit.period_id)
+            observed_s,
+            credit.period_id,
+            partial(_close, network, batches[credit.period_id - 1], credit.period_id),
         )
 
 
@@ -278,7 +286,9 @@ def _rail_terms(scenario: Scenario) -> RailTerms:
         """Off-ramp: bank money some business days after the stablecoin arrived."""
         if tokenised.off_ramp_business_days == 0:
             return paid_at_s
-        day = calendar.advance(datetime.fromtimestamp(paid_at_s, UTC).date(), tokenised.off_ramp_business_days)
+        day = calendar.advance(
+            datetime.fromtimestamp(paid_at_s, UTC).date(), tokenised.off_ramp_business_days
+        )
         return int(datetime.combine(day, SPENDABLE_TIME, UTC).timestamp())
 
     return RailTerms(
@@ -305,4 +315,3 @@ def _tape_terms(scenario: Scenario) -> TapeTerms:
         face_usd6=scenario.bond.face_usd6,
         boundaries_s=scenario.bond.boundaries_s,
     )
-

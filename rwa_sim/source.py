@@ -40,13 +40,11 @@ def read_source(loaded: LoadedScenario, device: DeviceMeter) -> Metered:
     """
     scenario, source = loaded.scenario, loaded.scenario.source
     boundaries_s = scenario.bond.boundaries_s
-    repeat = None
-    if source.repeat_years or source.kind == "pv_plant":
-        repeat = Repeat(
-            first_year=scenario.bond.issue.year,
-            years=source.repeat_years or 1,
-            degradation_bps_per_year=source.degradation_bps_per_year,
-        )
+    repeat = Repeat(
+        first_year=scenario.bond.issue.year,
+        years=max(1, source.repeat_years),
+        degradation_bps_per_year=source.degradation_bps_per_year,
+    )
     if source.kind == "pv_plant":
         return _built_in_plant(loaded, device, repeat)
     path = loaded.data_file()
@@ -63,7 +61,7 @@ def read_source(loaded: LoadedScenario, device: DeviceMeter) -> Metered:
         label_at=source.label_at,
         start_s=boundaries_s[0],
         end_s=boundaries_s[-1],
-        repeat=repeat,
+        repeat=repeat if source.repeat_years else None,
     )
     replayed = replay(config, device)
     return Metered(
@@ -104,12 +102,11 @@ def invoice(loaded: LoadedScenario, registers_wh: Sequence[int]) -> list[Credit]
     ]
 
 
-def _built_in_plant(loaded: LoadedScenario, device: DeviceMeter, repeat: Repeat | None) -> Metered:
+def _built_in_plant(loaded: LoadedScenario, device: DeviceMeter, repeat: Repeat) -> Metered:
     from oracles.adapters.plant import generate
     from oracles.devices.pv_plant import PvPlant
 
     scenario = loaded.scenario
-    assert repeat is not None  # set for every built-in plant
     plant = PvPlant(kwp=scenario.source.kwp)
     first_s, last_s = scenario.bond.boundaries_s[0], scenario.bond.boundaries_s[-1]
     readings = tuple(r for r in generate(plant, repeat, device) if first_s < r.read_at_s <= last_s)

@@ -152,7 +152,9 @@ class AnvilEngine(SigningEngine):
     def _rpc(self, method: str, params: list[Any]) -> Any:
         response = self._request(method, params)
         if response.get("error"):
-            raise NodeUnreachable(f"engine anvil at {self.url}: {method} refused: {response['error'].get('message')}")
+            raise NodeUnreachable(
+                f"engine anvil at {self.url}: {method} refused: {response['error'].get('message')}"
+            )
         return response["result"]
 
     def _request(self, method: str, params: list[Any]) -> dict[str, Any]:

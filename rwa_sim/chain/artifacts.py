@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rwa_sim.chain.compiler import SOLC_VERSION, compile_standard_json
-from rwa_sim.errors import CompilerMissing, ResultFailed, UnknownName
+from rwa_sim.errors import CompilerMissing, ResultFailed, RwaError, UnknownName
 from rwa_sim.files import write_text_atomically
 
 BUILD_FILE = Path(__file__).parent / "build" / "contracts.json"
@@ -92,12 +93,28 @@ def build() -> dict[str, Any]:
     return fresh
 
 
+def main() -> None:
+    """Build and list the contracts: `python -m rwa_sim.chain.artifacts`."""
+    try:
+        built = build()
+    except RwaError as error:
+        sys.exit(f"contracts: {error}")
+    sizes = {
+        name: entry["runtime_size"] for name, entry in built["contracts"].items() if entry["runtime_size"]
+    }
+    print(
+        f"contracts: {len(sizes)} built with solc {built['compiler']}, largest {max(sizes.values())} of 24576 bytes"
+    )
+
+
 def _collect_sources(contracts_dir: Path) -> dict[str, dict[str, str]]:
     """All own sources and what they import, keyed by import path.
 
     The compiler gets every file in the request, so no way to it needs remappings or file access.
     """
-    pending = [f"src/{path.relative_to(contracts_dir / 'src').as_posix()}" for path in _own_files(contracts_dir)]
+    pending = [
+        f"src/{path.relative_to(contracts_dir / 'src').as_posix()}" for path in _own_files(contracts_dir)
+    ]
     sources: dict[str, dict[str, str]] = {}
     while pending:
         unit = pending.pop()
@@ -140,7 +157,10 @@ def _require_clean(output: dict[str, Any]) -> None:
         entry["formattedMessage"]
         for entry in output.get("errors", [])
         if entry["severity"] == "error"
-        or (entry["severity"] == "warning" and entry.get("sourceLocation", {}).get("file", "").startswith("src/"))
+        or (
+            entry["severity"] == "warning"
+            and entry.get("sourceLocation", {}).get("file", "").startswith("src/")
+        )
     ]
     if faults:
         raise ResultFailed("contracts: expected no compiler error or warning, got\n" + "\n".join(faults))
@@ -158,3 +178,7 @@ def _own_contracts(output: dict[str, Any]) -> dict[str, Any]:
                 "runtime_size": len(contract["evm"]["deployedBytecode"]["object"]) // 2,
             }
     return found
+
+
+if __name__ == "__main__":
+    main()

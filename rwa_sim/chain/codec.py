@@ -13,6 +13,7 @@ from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 
 def type_of(item: Mapping[str, Any]) -> str:
@@ -24,6 +25,20 @@ def type_of(item: Mapping[str, Any]) -> str:
     return f"({inner}){kind[len('tuple') :]}"
 
 
+def selector_of(entry: Mapping[str, Any]) -> bytes:
+    """Four-byte selector of a function or error."""
+    return keccak(text=_signature(entry))[:4]
+
+
+def topic_of(entry: Mapping[str, Any]) -> bytes:
+    """First topic of an event."""
+    return keccak(text=_signature(entry))
+
+
+def _signature(entry: Mapping[str, Any]) -> str:
+    return f"{entry['name']}({','.join(type_of(item) for item in entry['inputs'])})"
+
+
 def encode_values(items: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> bytes:
     """ABI-encode one value for each item.
 
@@ -32,7 +47,9 @@ def encode_values(items: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> 
     """
     if len(items) != len(values):
         raise TypeError(f"expected {len(items)} arguments, got {len(values)}")
-    return encode([type_of(item) for item in items], [_plain(i, v) for i, v in zip(items, values, strict=True)])
+    return encode(
+        [type_of(item) for item in items], [_plain(i, v) for i, v in zip(items, values, strict=True)]
+    )
 
 
 def decode_values(items: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
@@ -70,4 +87,4 @@ def _named(item: Mapping[str, Any], value: Any) -> Any:
 
 @cache
 def _record(names: tuple[str, ...]) -> Any:
-    return namedtuple("Record", names)  # noqa: PYI024 -- fields are known only from the ABI
+    return namedtuple("Record", names)

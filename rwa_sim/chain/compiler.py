@@ -1,8 +1,8 @@
 """The way to the Solidity compiler, in the order of the house.
 
-    1. what py-solc-x has installed
-    2. what py-solc-x can download
-    3. npm's solc behind a wrapper, run by a Node on PATH or by the one PyPI carries
+1. what py-solc-x has installed
+2. what py-solc-x can download
+3. npm's solc behind a wrapper, run by a Node on PATH or by the one PyPI carries
 """
 
 from __future__ import annotations
@@ -49,7 +49,12 @@ def _native_available() -> bool:
     """Whether py-solc-x has, or can fetch, the pinned native compiler."""
     import requests
     import solcx
-    from solcx.exceptions import DownloadError, SolcInstallationError, SolcNotInstalled, UnsupportedVersionError
+    from solcx.exceptions import (
+        DownloadError,
+        SolcInstallationError,
+        SolcNotInstalled,
+        UnsupportedVersionError,
+    )
 
     if SOLC_VERSION in (str(version) for version in solcx.get_installed_solc_versions()):
         return True

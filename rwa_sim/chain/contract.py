@@ -1,8 +1,8 @@
 """A deployed contract as Python sees it: call, send, read events.
 
-    bond = deploy(engine, "BondToken", "Solar 2026", "SOL26", terms, admin.address, sender=admin)
-    bond.send("issue", holder.address, 250, sender=issuer)
-    bond.call("balanceOf", holder.address)
+bond = deploy(engine, "BondToken", "Solar 2026", "SOL26", terms, admin.address, sender=admin)
+bond.send("issue", holder.address, 250, sender=issuer)
+bond.call("balanceOf", holder.address)
 """
 
 from __future__ import annotations
@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from eth_utils.abi import event_abi_to_log_topic, function_abi_to_4byte_selector
-
 from rwa_sim.chain.artifacts import Artifact, artifact
-from rwa_sim.chain.codec import decode_values, encode_values
+from rwa_sim.chain.codec import decode_values, encode_values, selector_of, topic_of
 from rwa_sim.chain.engine import DEFAULT_GAS, Account, Engine, Log, Receipt, Transaction
 from rwa_sim.chain.reverts import decode_revert
 
@@ -38,9 +36,11 @@ class Interface:
     def __init__(self, built: Artifact) -> None:
         self.name = built.name
         self._functions = {e["name"]: e for e in built.abi if e["type"] == "function"}
-        self._selectors = {name: function_abi_to_4byte_selector(e) for name, e in self._functions.items()}
-        self._events = {event_abi_to_log_topic(e): e for e in built.abi if e["type"] == "event"}
-        self._constructor = next((e["inputs"] for e in built.abi if e["type"] == "constructor"), [])
+        self._selectors = {name: selector_of(e) for name, e in self._functions.items()}
+        self._events = {topic_of(e): e for e in built.abi if e["type"] == "event"}
+        self._constructor: list[dict[str, Any]] = next(
+            (e["inputs"] for e in built.abi if e["type"] == "constructor"), []
+        )
 
     def encode_call(self, function: str, args: tuple[Any, ...]) -> bytes:
         """Calldata of a function call."""
@@ -65,7 +65,9 @@ class Interface:
         values = dict(zip((i["name"] for i in rest), decode_values(rest, log.data), strict=True))
         for item, topic in zip(indexed, log.topics[1:], strict=True):
             values[item["name"]] = decode_values([item], topic)[0]
-        return Event(log.address, entry["name"], {item["name"]: values[item["name"]] for item in entry["inputs"]})
+        return Event(
+            log.address, entry["name"], {item["name"]: values[item["name"]] for item in entry["inputs"]}
+        )
 
 
 @cache

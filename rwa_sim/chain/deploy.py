@@ -59,11 +59,11 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
     """
     admin, servicer, sponsor = (engine.account(label) for label in ("admin", "servicer", "sponsor"))
     cash = deploy(engine, "Stablecoin", "Simulated dollar", "simUSD", admin.address, sender=admin)
-    bond = deploy(engine, "BondToken", terms.bond_name, terms.symbol, _bond_terms(terms), admin.address, sender=admin)
-    feed = deploy(engine, "CashflowFeed", admin.address, sender=admin)
-    distributor = deploy(
-        engine, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin
+    bond = deploy(
+        engine, "BondToken", terms.bond_name, terms.symbol, _bond_terms(terms), admin.address, sender=admin
     )
+    feed = deploy(engine, "CashflowFeed", admin.address, sender=admin)
+    distributor = deploy(engine, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin)
     setup = {
         "feed": feed.address,
         "bond": bond.address,

@@ -7,10 +7,9 @@ from typing import Any
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
-from eth_utils.abi import function_abi_to_4byte_selector
 
 from rwa_sim.chain import artifacts
-from rwa_sim.chain.codec import decode_values
+from rwa_sim.chain.codec import decode_values, selector_of
 from rwa_sim.errors import Reverted
 
 ERROR_SELECTOR = bytes.fromhex("08c379a0")  # Error(string)
@@ -45,7 +44,9 @@ def decode_revert(data: bytes, call: str = "") -> Reverted:
             return Reverted("Error", {"reason": decode(["string"], body)[0]}, data, call)
         if selector == PANIC_SELECTOR:
             code = decode(["uint256"], body)[0]
-            return Reverted("Panic", {"code": code, "meaning": PANIC_MEANING.get(code, "unknown")}, data, call)
+            return Reverted(
+                "Panic", {"code": code, "meaning": PANIC_MEANING.get(code, "unknown")}, data, call
+            )
         entry = _known_errors().get(selector)
         if entry is not None:
             values = decode_values(entry["inputs"], body)
@@ -62,5 +63,5 @@ def _known_errors() -> dict[bytes, dict[str, Any]]:
     for contract in artifacts.load_build()["contracts"].values():
         for entry in contract["abi"]:
             if entry["type"] == "error":
-                known[function_abi_to_4byte_selector(entry)] = entry
+                known[selector_of(entry)] = entry
     return known

@@ -38,7 +38,11 @@ class SigningEngine(ABC):
             self._accounts[label] = account
             if label != FAUCET_LABEL:
                 grant = Transaction(
-                    sender=self.account(FAUCET_LABEL), to=account.address, data=b"", gas=21_000, value_wei=GRANT_WEI
+                    sender=self.account(FAUCET_LABEL),
+                    to=account.address,
+                    data=b"",
+                    gas=21_000,
+                    value_wei=GRANT_WEI,
                 )
                 self.submit([grant])
         return self._accounts[label]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eth.vm.forks import CancunVM
+from eth.vm.forks.cancun import CancunVM
 from eth_tester.backends.pyevm import PyEVMBackend
 from eth_utils.address import to_canonical_address, to_checksum_address
 
@@ -22,7 +22,7 @@ from rwa_sim.chain.engine import (
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
 
 CALL_GAS = 100_000_000
-ZERO_ADDRESS = b"\x00" * 20
+ZERO_ADDRESS = "0x" + "00" * 20
 
 
 class TesterEngine(SigningEngine):
@@ -118,7 +118,7 @@ class TesterEngine(SigningEngine):
         from eth.vm.message import Message
         from eth.vm.transaction_context import BaseTransactionContext
 
-        origin = to_canonical_address(sender) if sender else ZERO_ADDRESS
+        origin = to_canonical_address(sender or ZERO_ADDRESS)
         target = to_canonical_address(to)
         message = Message(
             gas=CALL_GAS,
@@ -128,4 +128,6 @@ class TesterEngine(SigningEngine):
             data=data,
             code=state.get_code(target),
         )
-        return state.computation_class.apply_message(state, message, BaseTransactionContext(gas_price=0, origin=origin))
+        return state.computation_class.apply_message(
+            state, message, BaseTransactionContext(gas_price=0, origin=origin)
+        )

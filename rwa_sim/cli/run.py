@@ -45,11 +45,17 @@ def register(app: typer.Typer) -> None:
 
     @app.command("run")
     def run_scenario(
-        scenario: Annotated[str, typer.Argument(help="A TOML file, or a built-in scenario such as solar_demo.")],
+        scenario: Annotated[
+            str, typer.Argument(help="A TOML file, or a built-in scenario such as solar_demo.")
+        ],
         out: Annotated[Path, typer.Option(help="Folder for manifest, metrics, events, tables and page.")],
-        engine: Annotated[EngineName, typer.Option(help="Chain to run the contracts on.")] = EngineName.TESTER,
+        engine: Annotated[
+            EngineName, typer.Option(help="Chain to run the contracts on.")
+        ] = EngineName.TESTER,
         seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenario's seed.")] = None,
-        json_output: Annotated[bool, typer.Option("--json", help="Print metrics as JSON instead of a table.")] = False,
+        json_output: Annotated[
+            bool, typer.Option("--json", help="Print metrics as JSON instead of a table.")
+        ] = False,
         quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
     ) -> None:
         """Run a scenario: metered cash flow to coupon, and one trade tape through both rails."""
@@ -103,7 +109,9 @@ def _progress(hidden: bool) -> Iterator[Progress]:
 
     columns = (TextColumn("{task.description:18}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     console = Console(stderr=True)
-    with Progress(*columns, TimeElapsedColumn(), console=console, disable=hidden or not console.is_terminal) as bars:
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, disable=hidden or not console.is_terminal
+    ) as bars:
         tasks: dict[str, TaskID] = {}
 
         def update(stage: str, done: int, total: int) -> None:

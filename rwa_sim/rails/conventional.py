@@ -27,8 +27,10 @@ AFFIRM_MEDIAN_S, AFFIRM_SIGMA = 2 * 3600, 1.0  # [A] allocation and confirmation
 class ConventionalRail:
     """Settles a tape under one market profile. All draws come from the generator given."""
 
-    def __init__(self, profile: MarketProfile, log: EventLog, rng: Random) -> None:
-        self.profile, self._log, self._rng = profile, log, rng
+    def __init__(
+        self, profile: MarketProfile, log: EventLog, rng: Random, rules_as_of: date | None = None
+    ) -> None:
+        self.profile, self._log, self._rng, self._rules_as_of = profile, log, rng, rules_as_of
         self._p_affirm, self._p_match, self._p_night, self._p_fail, self._p_next = (
             float(part.value)
             for part in (
@@ -54,7 +56,7 @@ class ConventionalRail:
     def _settle(self, trade: Trade) -> SettlementRecord:
         calendar = self.profile.business_calendar
         trade_date = self._trade_date(trade.executed_at_s)
-        settlement_date = calendar.advance(trade_date, self.profile.lag_bd(trade_date))
+        settlement_date = calendar.advance(trade_date, self.profile.lag_bd(self._rules_as_of or trade_date))
         intended_s = self._instant(settlement_date, self._day[1])
         self._event(trade.executed_at_s, trade, "Executed", settlement_date=settlement_date.isoformat())
 

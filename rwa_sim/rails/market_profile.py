@@ -134,7 +134,7 @@ class MarketProfile(_Part):
 
     def assumptions(self) -> list[tuple[str, str, str, str]]:
         """(key, value, mark, source) of every parameter, in file order."""
-        rows = []
+        rows: list[tuple[str, str, str, str]] = []
         for key in type(self).model_fields:
             part = getattr(self, key)
             if isinstance(part, Sourced):

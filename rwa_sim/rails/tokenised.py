@@ -154,7 +154,9 @@ class TokenisedRail:
             )
             receipt, _ = self._attempt(trade, at_s, deadline_s=at_s + self.terms.deadline_s)
             self._require(receipt.ok, f"placement {trade.trade_id} settled")
-            self.log.add(receipt.timestamp_s, RAIL, "PrimarySettled", trade_id=trade.trade_id, buyer=name, units=units)
+            self.log.add(
+                receipt.timestamp_s, RAIL, "PrimarySettled", trade_id=trade.trade_id, buyer=name, units=units
+            )
 
     def add_trade(self, trade: Trade) -> None:
         """Queue a trade: both sign after a short delay, then it goes to the chain."""
@@ -207,7 +209,9 @@ class TokenisedRail:
             self._require(cash == self.ledger.cash_usd6[name], f"cash of {name}: chain {cash}")
             self._require(units == self.ledger.units[name], f"units of {name}: chain {units}")
         supply = self.deal.cash.call("totalSupply")
-        self._require(supply == self.ledger.minted_usd6 == sum(self.ledger.cash_usd6.values()), "cash conserved")
+        self._require(
+            supply == self.ledger.minted_usd6 == sum(self.ledger.cash_usd6.values()), "cash conserved"
+        )
 
     # settlement
 
@@ -216,10 +220,14 @@ class TokenisedRail:
         short = self.ledger.shortage(trade.seller, trade.buyer, trade.units, trade.cash_usd6)
         receipt, call = self._attempt(trade, now_s, deadline_s)
         gas = gas_so_far + receipt.gas_used
-        self._require(receipt.ok == (short == ""), f"trade {trade.trade_id}: chain ok={receipt.ok}, ledger '{short}'")
+        self._require(
+            receipt.ok == (short == ""), f"trade {trade.trade_id}: chain ok={receipt.ok}, ledger '{short}'"
+        )
         if receipt.ok:
             final_s = self._final(receipt)
-            self.log.add(final_s, RAIL, "Settled", trade_id=trade.trade_id, attempt=attempt, gas=receipt.gas_used)
+            self.log.add(
+                final_s, RAIL, "Settled", trade_id=trade.trade_id, attempt=attempt, gas=receipt.gas_used
+            )
             self._record(trade, SettlementStatus.SETTLED, attempt, gas, final_s, "")
             return
         refusal = decode_revert(receipt.revert_data, call)
@@ -254,15 +262,25 @@ class TokenisedRail:
             settle_from=trade.executed_at_s,
             deadline=deadline_s,
         )
-        signatures = [sign_instruction(instruction, chain_id, deal.dvp.address, party) for party in (seller, buyer)]
-        transaction = deal.dvp.transaction("settle", instruction, *signatures, sender=self._relayer, gas=SETTLE_GAS)
+        signatures = [
+            sign_instruction(instruction, chain_id, deal.dvp.address, party) for party in (seller, buyer)
+        ]
+        transaction = deal.dvp.transaction(
+            "settle", instruction, *signatures, sender=self._relayer, gas=SETTLE_GAS
+        )
         receipt = self.engine.submit([transaction], self._block_at(now_s))[0]
         if receipt.ok:
             self.ledger.settle(trade.seller, trade.buyer, trade.units, trade.cash_usd6, receipt.timestamp_s)
         return receipt, "DvPSettlement.settle"
 
     def _record(
-        self, trade: Trade, status: SettlementStatus, attempts: int, gas: int, final_s: int | None, reason: str
+        self,
+        trade: Trade,
+        status: SettlementStatus,
+        attempts: int,
+        gas: int,
+        final_s: int | None,
+        reason: str,
     ) -> None:
         expected_s = trade.executed_at_s + self.terms.affirm_delay_max_s
         intended_s = self._block_at(expected_s) + self.terms.finality_blocks * self.terms.block_s
@@ -303,10 +321,14 @@ class TokenisedRail:
 
     def _transmit(self, signed: SignedReport, now_s: int) -> None:
         feed, waterfall = self.deal.feed, self.deal.waterfall
-        receipt = self._send(feed, "transmit", signed.report.to_abi(), list(signed.signatures), now_s=now_s, gas=REPORT_GAS)
+        receipt = self._send(
+            feed, "transmit", signed.report.to_abi(), list(signed.signatures), now_s=now_s, gas=REPORT_GAS
+        )
         final = next(feed.events(receipt, "ReportFinal"))
         for failed in feed.events(receipt, "DeliveryFailed"):
-            raise ResultFailed(f"waterfall refused period {failed['periodId']}: {decode_revert(failed['reason'])}")
+            raise ResultFailed(
+                f"waterfall refused period {failed['periodId']}: {decode_revert(failed['reason'])}"
+            )
         self.reports.append(
             ReportRow(
                 signed=signed,
@@ -348,10 +370,18 @@ class TokenisedRail:
         chain = event["allocation"]
         expected = self._expected
         self._require(
-            expected is not None and tuple(chain) == _allocation_tuple(expected), f"waterfall at period {event['periodId']}"
+            expected is not None and tuple(chain) == _allocation_tuple(expected),
+            f"waterfall at period {event['periodId']}",
         )
         allocation = Allocation(**_snake(chain._asdict()))
-        self.log.add(at_s, RAIL, "Distributed", period_id=event["periodId"], coupon_id=event["couponId"], **_snake(chain._asdict()))
+        self.log.add(
+            at_s,
+            RAIL,
+            "Distributed",
+            period_id=event["periodId"],
+            coupon_id=event["couponId"],
+            **_snake(chain._asdict()),
+        )
         self.ledger.pay(COLLECTION, "servicer", allocation.fees_usd6)
         self.ledger.pay(COLLECTION, "sponsor", allocation.residual_usd6)
         self.ledger.pay(COLLECTION, DISTRIBUTOR, allocation.coupon_usd6)
@@ -517,4 +547,6 @@ def _allocation_tuple(allocation: Allocation) -> tuple[int, ...]:
 
 def _snake(fields: dict[str, Any]) -> dict[str, Any]:
     """Solidity's camel case to Python's: availableUsd6 -> available_usd6."""
-    return {"".join("_" + c.lower() if c.isupper() else c for c in name): value for name, value in fields.items()}
+    return {
+        "".join("_" + c.lower() if c.isupper() else c for c in name): value for name, value in fields.items()
+    }

@@ -42,7 +42,7 @@ def compute_metrics(
     settlements: Sequence[SettlementRecord], coupons: Sequence[CouponRecord], terms: MarketTerms
 ) -> dict[str, dict[str, Value]]:
     """Every metric for every world, keyed by profile then metric; profiles in order of appearance."""
-    worlds = list(dict.fromkeys(record.profile for record in (*settlements, *coupons)))
+    worlds = list(dict.fromkeys([r.profile for r in settlements] + [r.profile for r in coupons]))
     return {
         world: {
             metric.key: metric.compute(

@@ -60,7 +60,8 @@ def _header(result: RunResult, metrics: Mapping[str, Mapping[str, Value]]) -> st
         for world in (first, *others[:1])
     ]
     boxes = "".join(
-        f'<div class="card"><span>{escape(label)}</span><b>{escape(value)}</b></div>' for label, value in cards + pair
+        f'<div class="card"><span>{escape(label)}</span><b>{escape(value)}</b></div>'
+        for label, value in cards + pair
     )
     return (
         f"<header><h1>{escape(scenario.title)}</h1>"
@@ -76,7 +77,9 @@ def _comparison(worlds: Sequence[str], metrics: Mapping[str, Mapping[str, Value]
     for row in summary_rows(metrics):
         cells = "".join(f'<td class="num">{escape(text)}</td>' for text in row.cells)
         unit = f" <small>{escape(row.unit)}</small>" if row.unit else ""
-        rows.append(f'<tr><td>{escape(row.label)}{unit}</td>{cells}<td class="note">{escape(row.definition)}</td></tr>')
+        rows.append(
+            f'<tr><td>{escape(row.label)}{unit}</td>{cells}<td class="note">{escape(row.definition)}</td></tr>'
+        )
     return (
         f'<div class="scroll"><table><thead><tr><th>measure</th>{head}<th>definition</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
@@ -103,7 +106,9 @@ def _flows(flows: Flows) -> str:
         ("residual to the sponsor", flows.residual_usd6),
         ("carried (undistributed, and roundings)", flows.carry_usd6),
     )
-    body = "".join(f'<tr><td>{escape(label)}</td><td class="num">{usd_text(usd6, 6)}</td></tr>' for label, usd6 in rows)
+    body = "".join(
+        f'<tr><td>{escape(label)}</td><td class="num">{usd_text(usd6, 6)}</td></tr>' for label, usd6 in rows
+    )
     return (
         "<p>collected = coupons + parked + fees + reserve + residual + carried; checked on the chain's balances."
         f'</p><table class="narrow"><thead><tr><th>account</th><th class="num">USD</th></tr></thead>'

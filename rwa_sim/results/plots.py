@@ -11,7 +11,15 @@ from rwa_sim.results.metrics import MarketTerms, latencies_s, replacement_exposu
 from rwa_sim.simulation import RunResult
 
 COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8", "#4d7c0f")
-SECOND_TICKS = {10: "10 s", 60: "1 min", 600: "10 min", 3600: "1 h", 21_600: "6 h", 86_400: "1 d", 259_200: "3 d"}
+SECOND_TICKS = {
+    10: "10 s",
+    60: "1 min",
+    600: "10 min",
+    3600: "1 h",
+    21_600: "6 h",
+    86_400: "1 d",
+    259_200: "3 d",
+}
 SECOND_TICKS |= {604_800: "7 d", 2_592_000: "30 d"}
 LAYOUT = {
     "template": "plotly_white",
@@ -74,10 +82,15 @@ def _latency(settlements: Sequence[SettlementRecord]) -> Any:
         mine = [r for r in settlements if r.profile == world]
         ordered = sorted(latencies_s(mine))
         shares = [100 * rank / len(mine) for rank in range(1, len(ordered) + 1)]
-        figure.add_scatter(x=ordered, y=shares, name=world, mode="lines", line={"shape": "hv", "color": colour})
+        figure.add_scatter(
+            x=ordered, y=shares, name=world, mode="lines", line={"shape": "hv", "color": colour}
+        )
     figure.update_layout(**LAYOUT)
     figure.update_xaxes(
-        type="log", title="time from trade to finality", tickvals=list(SECOND_TICKS), ticktext=list(SECOND_TICKS.values())
+        type="log",
+        title="time from trade to finality",
+        tickvals=list(SECOND_TICKS),
+        ticktext=list(SECOND_TICKS.values()),
     )
     figure.update_yaxes(title="% of trades", range=[0, 102])
     return figure
@@ -147,7 +160,9 @@ def _waterfall(result: RunResult) -> Any:
 
     rows = result.rail.allocations
     labels = [
-        str(row.last_period_id) if row.first_period_id == row.last_period_id else f"{row.first_period_id}-{row.last_period_id}"
+        str(row.last_period_id)
+        if row.first_period_id == row.last_period_id
+        else f"{row.first_period_id}-{row.last_period_id}"
         for row in rows
     ]
     parts = (
@@ -162,7 +177,9 @@ def _waterfall(result: RunResult) -> Any:
         dollars = [getattr(row.allocation, key) / USD6 for row in rows]
         figure.add_bar(x=labels, y=dollars, name=label, marker={"color": colour})
     collected = [row.allocation.available_usd6 / USD6 for row in rows]
-    figure.add_scatter(x=labels, y=collected, name="collected", mode="lines", line={"color": "#111827", "width": 1.5})
+    figure.add_scatter(
+        x=labels, y=collected, name="collected", mode="lines", line={"color": "#111827", "width": 1.5}
+    )
     figure.update_layout(**LAYOUT, barmode="stack")
     figure.update_xaxes(title="period", type="category")
     figure.update_yaxes(title="USD")
@@ -179,12 +196,23 @@ def _energy(result: RunResult) -> Any:
     figure = go.Figure()
     figure.add_bar(x=periods, y=energy, name="energy", marker={"color": COLOURS[0]})
     figure.add_scatter(
-        x=periods, y=complete, name="completeness", yaxis="y2", mode="lines", line={"color": COLOURS[1], "width": 1.5}
+        x=periods,
+        y=complete,
+        name="completeness",
+        yaxis="y2",
+        mode="lines",
+        line={"color": COLOURS[1], "width": 1.5},
     )
     figure.update_layout(
         **LAYOUT,
         yaxis={"title": "MWh"},
-        yaxis2={"title": "% of intervals", "overlaying": "y", "side": "right", "range": [0, 105], "showgrid": False},
+        yaxis2={
+            "title": "% of intervals",
+            "overlaying": "y",
+            "side": "right",
+            "range": [0, 105],
+            "showgrid": False,
+        },
     )
     figure.update_xaxes(title="period")
     return figure

@@ -26,8 +26,9 @@ TABLES: dict[str, str] = {
     ),
     "credits": "period_id BIGINT, booked_at_s BIGINT, amount_usd6 BIGINT, energy_wh BIGINT",
     "reports": (
-        "period_id BIGINT, period_start_s BIGINT, period_end_s BIGINT, observed_at_s BIGINT, final_at_s BIGINT,"
-        " register_wh BIGINT, credited_usd6 BIGINT, completeness_bps INTEGER, readings_root TEXT, digest TEXT,"
+        "period_id BIGINT, period_start_s BIGINT, period_end_s BIGINT, observed_at_s BIGINT,"
+        " final_at_s BIGINT, register_wh BIGINT, credited_usd6 BIGINT, completeness_bps INTEGER,"
+        " readings_root TEXT, digest TEXT,"
         " config_digest TEXT, signature_count INTEGER, signatures TEXT, tx_hash TEXT, gas BIGINT"
     ),
     "allocations": (
@@ -36,8 +37,8 @@ TABLES: dict[str, str] = {
         " reserve_in_usd6 BIGINT, residual_usd6 BIGINT"
     ),
     "coupons": (
-        "rail TEXT, profile TEXT, coupon_id BIGINT, period_id BIGINT, period_start_s BIGINT, period_end_s BIGINT,"
-        " credited_at_s BIGINT, determined_at_s BIGINT, record_at_s BIGINT, paid_at_s BIGINT,"
+        "rail TEXT, profile TEXT, coupon_id BIGINT, period_id BIGINT, period_start_s BIGINT,"
+        " period_end_s BIGINT, credited_at_s BIGINT, determined_at_s BIGINT, record_at_s BIGINT, paid_at_s BIGINT,"
         " spendable_at_s BIGINT, due_usd6 BIGINT, paid_usd6 BIGINT, parked_usd6 BIGINT,"
         " servicing_fee_usd6 BIGINT, float_income_usd6 BIGINT, manual_touches INTEGER, gas BIGINT"
     ),
@@ -59,7 +60,9 @@ def write_store(result: RunResult, path: Path) -> None:
             # DuckDB takes a CSV a hundred times faster than rows one by one
             source = Path(folder) / f"{table}.csv"
             if _write_csv(source, rows[table]):
-                connection.execute(f"COPY {table} FROM '{source}' (HEADER false, NULLSTR '\\N', DELIMITER ',')")
+                connection.execute(
+                    f"COPY {table} FROM '{source}' (HEADER false, NULLSTR '\\N', DELIMITER ',')"
+                )
 
 
 def trace_payments(path: Path) -> list[tuple[Any, ...]]:

@@ -12,9 +12,9 @@ NOT_SHOWN = (
     "Legal finality: code moves entries; whether a transfer stands in insolvency is for the law.",
     "Real gas prices and congestion: gas is counted, its price is the scenario's (0 by default).",
     "Settlement-asset risk: the stablecoin is taken at par; central-bank money has no such risk.",
-    "Netting: both rails settle gross here, so what atomic settlement loses in netting is not in these figures.",
-    "Mechanical fails on the conventional rail: its fails are drawn at a published rate, the tokenised rail's "
-    "arise from empty accounts; the two rates are not the same kind of number.",
+    "Netting: both rails settle gross here, so what atomic settlement loses in netting is not in the figures.",
+    "Fails of one kind: the conventional rail's are drawn at a published rate, the tokenised rail's arise from "
+    "empty accounts; the two rates are not the same kind of number.",
     "Collusion of more signers than the tolerance: the oracle nodes are honest in this run.",
 )
 
@@ -44,7 +44,7 @@ def summary_rows(metrics: Mapping[str, Mapping[str, Value]]) -> list[Row]:
 
 def cell(unit: str, value: Value) -> str:
     """A value as people read it."""
-    return _FORMATS.get(unit, lambda v: f"{v:,}")(value)
+    return _FORMATS.get(unit, "{:,}".format)(value)
 
 
 def duration_text(seconds: int) -> str:
