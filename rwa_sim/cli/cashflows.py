@@ -43,8 +43,8 @@ def register(app: typer.Typer) -> None:
                 json.dumps({"cases": len(texts), "computed": len(texts) - len(refused), "refused": refused})
             )
         else:
-            for reason in refused.values():
-                typer.echo(f"refused: {reason}", err=True)
+            for case_id, reason in refused.items():
+                typer.echo(f"refused {case_id}: {reason}", err=True)
             typer.echo(f"{len(texts) - len(refused)} of {len(texts)} cases computed, {out} written")
         if refused:
             raise typer.Exit(1)
@@ -68,7 +68,7 @@ def _read_cases(path: Path) -> dict[str, object]:
         document = json.loads(path.read_text(encoding="utf-8"), parse_float=str, parse_int=str)
     except (ValueError, RecursionError) as fault:
         raise InputError(where=str(path), expected="JSON", got=str(fault)) from None
-    if not isinstance(document, dict) or not document:
+    if not isinstance(document, dict):
         raise InputError(
             where=str(path), expected="a JSON object {case_id: {terms, ...}}", got=type(document).__name__
         )

@@ -118,10 +118,13 @@ class BusinessCalendar:
         """Business days in `[start, end)`; negative if `end` is before `start`."""
         if end < start:
             return -self.business_days_between(end, start)
-        first = bisect_left(self._year(start.year).business_ordinals, start.toordinal())
-        last = bisect_left(self._year(end.year).business_ordinals, end.toordinal())
-        whole_years = sum(len(self._year(y).business_ordinals) for y in range(start.year, end.year))
-        return whole_years + last - first
+        if end == start:
+            return 0
+        last = date.fromordinal(end.toordinal() - 1)  # `end` itself may lie in a year without data
+        before = bisect_left(self._year(start.year).business_ordinals, start.toordinal())
+        until = bisect_right(self._year(last.year).business_ordinals, last.toordinal())
+        whole_years = sum(len(self._year(y).business_ordinals) for y in range(start.year, last.year))
+        return whole_years + until - before
 
     def _year(self, number: int) -> _Year:
         year = self._years.get(number)

@@ -71,16 +71,24 @@ def shifted_by(anchor: datetime, cycle: Cycle, count: int, *, keep_month_end: bo
         cycle: length of one step.
         count: steps, negative to go back.
         keep_month_end: give the last day of the month (only for cycles of months).
+
+    Raises:
+        InputError: the time lies outside the years that dates can have.
     """
-    if cycle.days:
-        return anchor + timedelta(days=count * cycle.days)
-    index = anchor.year * 12 + anchor.month - 1 + count * cycle.months
-    year, month = index // 12, index % 12 + 1
-    day = anchor.day
-    if day > 28 or keep_month_end:
-        last = monthrange(year, month)[1]
-        day = last if keep_month_end or day > last else day
-    return datetime(year, month, day, anchor.hour, anchor.minute, anchor.second)  # noqa: DTZ001
+    try:
+        if cycle.days:
+            return anchor + timedelta(days=count * cycle.days)
+        index = anchor.year * 12 + anchor.month - 1 + count * cycle.months
+        year, month = index // 12, index % 12 + 1
+        day = anchor.day
+        if day > 28 or keep_month_end:
+            last = monthrange(year, month)[1]
+            day = last if keep_month_end or day > last else day
+        return datetime(year, month, day, anchor.hour, anchor.minute, anchor.second)  # noqa: DTZ001
+    except (ValueError, OverflowError):
+        raise InputError(
+            where="cycle", expected="dates up to the year 9999", got=f"{count} cycles after {anchor:%Y-%m-%d}"
+        ) from None
 
 
 def keeps_month_end(anchor: datetime, cycle: Cycle, *, end_of_month: bool) -> bool:

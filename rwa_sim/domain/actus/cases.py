@@ -123,9 +123,9 @@ def parse_case(case_id: str, raw: object) -> Case:
     """Read one case of the public format.
 
     Raises:
-        InputError: naming the case and the term at fault.
+        InputError: naming the term at fault; the caller knows the case.
     """
-    where = f"case {case_id}"
+    where = "case"
     if not isinstance(raw, Mapping):
         raise InputError(where=where, expected="an object with terms", got=type(raw).__name__)
     terms = raw.get("terms")
@@ -137,13 +137,13 @@ def parse_case(case_id: str, raw: object) -> Case:
         )
     return Case(
         identifier=str(raw.get("identifier") or case_id),
-        terms=parse_terms(terms, where=where),
+        terms=parse_terms(terms),
         observed=_parse_observed(raw.get("dataObserved") or {}, where),
         horizon=_parse_time(raw["to"], where, "to") if raw.get("to") else None,
     )
 
 
-def parse_terms(raw: Mapping[str, object], *, where: str) -> ContractTerms:
+def parse_terms(raw: Mapping[str, object], *, where: str = "terms") -> ContractTerms:
     """Read the terms of a contract; empty texts and nulls are absent terms.
 
     Raises:
@@ -235,7 +235,7 @@ def event_json(event: CashflowEvent, currency_json: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Typed access to the raw terms of one case; every error names case and term."""
+    """Typed access to the raw terms of one case; every error names the term."""
 
     raw: Mapping[str, object]
     where: str

@@ -19,6 +19,7 @@ WAD = 10**18
 """One unit: one currency unit, or 100 % a year."""
 
 _WAD_DIGITS = 18
+_EXPONENT_MAX = 35
 _PARSING = Context(prec=80, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
 
 
@@ -31,14 +32,14 @@ def wad_from_text(text: str) -> int:
     """A decimal text as wad, to the nearest 1e-18.
 
     Raises:
-        ValueError: the text is not a finite decimal number.
+        ValueError: the text is not a decimal number, or it is absurdly large.
     """
     try:
         number = Decimal(text.strip(), _PARSING)
     except InvalidOperation:
         raise ValueError(f"not a number: {text!r}") from None
-    if not number.is_finite():
-        raise ValueError(f"not a finite number: {text!r}")
+    if not number.is_finite() or number.adjusted() > _EXPONENT_MAX:
+        raise ValueError(f"not a number below 1e{_EXPONENT_MAX + 1}: {text!r}")
     return int(number.scaleb(_WAD_DIGITS, _PARSING).to_integral_value(ROUND_HALF_EVEN, _PARSING))
 
 
