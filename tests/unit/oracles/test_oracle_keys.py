@@ -122,6 +122,19 @@ def test_merkle_root_of_two_is_the_sorted_pair_of_openzeppelin():
         merkle_proof([first], 1)
 
 
+def test_leaf_of_a_reading_is_the_double_hash_of_its_signed_bytes():
+    reading = kit.hourly([100])[0]
+
+    assert reading.leaf == keccak(keccak(reading.raw + reading.signature))
+
+
+def test_feed_config_needs_more_than_three_signers_for_each_liar():
+    with pytest.raises(InputError, match="more than 3f = 6 signers"):
+        kit.config(6, fault_tolerance=2)
+
+    assert kit.config(7, fault_tolerance=2).quorum == 5
+
+
 @pytest.mark.parametrize(
     ("change", "key"),
     [

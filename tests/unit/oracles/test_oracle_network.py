@@ -34,7 +34,7 @@ from oracles.hashing import ZERO32
 from oracles.keys import SecretKey, recover_address
 from oracles.network import DEFAULT_TTL_S
 from oracles.reporting import Proposal, build_report, verify_signed_report
-from oracles.schema import Observation, SignedObservation, SignedReport
+from oracles.schema import Observation, SignedObservation, SignedReport, lower_median
 from rwa_sim.errors import InputError
 
 FEBRUARY, MARCH = kit.utc_s(2026, 2), kit.utc_s(2026, 3)
@@ -209,6 +209,42 @@ def test_one_liar_cannot_move_the_median_out_of_the_honest_range(honest, lie, li
     assert min(honest) <= report.register_wh <= max(honest)
     assert min(honest) <= report.cumulative_credited_usd6 <= max(honest)
     assert list(report.registers_wh) == sorted(values)
+
+
+@pytest.mark.parametrize(
+    ("ascending", "median"), [((1,), 1), ((1, 2), 1), ((1, 2, 3), 2), ((1, 2, 3, 4), 2), ((1, 2, 3, 4, 5), 3)]
+)
+def test_lower_median_takes_the_smaller_middle(ascending, median):
+    assert lower_median(ascending) == median
+
+
+def test_build_report_from_one_observer_twice_is_rejected():
+    keys = kit.node_keys()
+    twice = [observed(keys[0], 5), observed(keys[0], 5), observed(keys[1], 5)]
+
+    with pytest.raises(ReportRejected, match="one observation per node"):
+        build_report(kit.config(), kit.months().period(1), twice, observed_at_s=FEBRUARY, ttl_s=1)
+
+
+def test_sign_a_fall_of_the_accepted_register_is_rejected():
+    readings = kit.hourly([100, 200, 300])
+    network = kit.network()
+    network.nodes[0].receive(readings[:1])
+    for node in network.nodes[1:]:
+        node.receive(readings)
+    network.set_online(0, online=False)
+    assert network.close_period(1, FEBRUARY).report.register_wh == 300
+    honest = [node.observe(2, observed_at_s=MARCH) for node in network.nodes[:3]]
+    lie = observed(kit.node_keys()[3], 0, period_id=2)
+
+    period = network.schedule.period(2)
+    proposal = Aggregator(network.config, ttl_s=DEFAULT_TTL_S).propose(
+        period, [*honest, lie], observed_at_s=MARCH
+    )
+
+    assert proposal.report.register_wh == 100, "one node behind and one liar pull the lower median down"
+    with pytest.raises(ReportRejected, match="a cumulative value fell"):
+        network.nodes[1].sign(proposal)
 
 
 def test_readings_root_seen_by_no_more_than_f_observers_is_not_reported():

@@ -66,6 +66,15 @@ def test_close_leaves_the_reading_one_second_after_the_end_to_the_next():
     assert close(day(4), [tracker]).register_wh == 20
 
 
+def test_close_of_the_first_period_leaves_out_what_was_read_before_it():
+    tracker = filled(kit.hourly([1, 2, 3, 4]))
+
+    closed = close(day(start_hour=2, hours=2), [tracker])
+
+    assert [r.register_wh for r in closed.readings] == [3, 4], "the reading at its start is not its own"
+    assert (closed.register_wh, closed.completeness_bps) == (4, 10_000)
+
+
 def test_close_over_a_gap_at_the_end_moves_its_energy_to_the_next_period():
     readings = kit.hourly([100, 200, 300, 400, 500])
     tracker = filled([*readings[:2], readings[4]])
