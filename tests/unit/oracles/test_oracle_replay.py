@@ -102,6 +102,7 @@ def registers(result):
         ({"interval_s": 0}, InputError, "interval_s: expected a number above 0"),
         ({"nameplate_w": 0}, InputError, "nameplate_w"),
         ({"start_s": 5, "end_s": 5}, InputError, "end_s: expected after start_s = 5"),
+        ({"start_s": 2 * JUNE}, InputError, "start_s, end_s: expected a slice that holds a value"),
         ({"label_at": "middle"}, InputError, "label_at"),
         ({"first_register_wh": -1}, InputError, "first_register_wh"),
     ],
