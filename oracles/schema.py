@@ -75,9 +75,9 @@ class CashflowEvent:
     entry_ref: str
     statement_seq: int
     amount_usd6: int
-    kind: EntryKind
-    reversal: bool
     booked_at_s: int
+    kind: EntryKind = EntryKind.CREDIT
+    reversal: bool = False
     period_id: int | None = None
 
 

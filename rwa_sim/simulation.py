@@ -18,7 +18,7 @@ from oracles.devices.meter import DeviceMeter
 from oracles.network import OracleNetwork, signer_addresses
 from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
-from oracles.schema import CashflowEvent, EntryKind, MeterReading, SignedReport
+from oracles.schema import CashflowEvent, MeterReading, SignedReport
 from rwa_sim.chain.deploy import Deal, DealTerms, deploy_deal
 from rwa_sim.chain.engine import Engine
 from rwa_sim.chain.signing import derive_account
@@ -226,8 +226,6 @@ def _bank_entry(scenario: Scenario, credit: Credit) -> CashflowEvent:
         entry_ref=f"PPA-{credit.period_id:04d}",
         statement_seq=credit.period_id,
         amount_usd6=credit.amount_usd6,
-        kind=EntryKind.CREDIT,
-        reversal=False,
         booked_at_s=credit.booked_at_s,
         period_id=credit.period_id,
     )

@@ -9,6 +9,7 @@ from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.engine import Account, Engine
 from rwa_sim.domain.waterfall import Trigger, WaterfallTerms
 
+UNLIMITED = 2**256 - 1
 TRIGGER_CODE = {Trigger.ENERGY: 0, Trigger.CREDIT: 1}
 
 
@@ -21,12 +22,12 @@ class DealTerms:
     asset_id: bytes
     face_usd6: int
     issue_s: int
-    term_sheet_hash: bytes
     waterfall: WaterfallTerms
-    record_lag_s: int
     signers: Sequence[str]
-    quorum: int
-    fault_tolerance: int
+    quorum: int = 3
+    fault_tolerance: int = 1
+    record_lag_s: int = 0
+    term_sheet_hash: bytes = bytes(32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,12 @@ class Deal:
     def contracts(self) -> tuple[Contract, ...]:
         """All contracts, in order of creation."""
         return (self.cash, self.bond, self.feed, self.distributor, self.waterfall, self.dvp)
+
+    def enrol(self, holder: Account, cash_usd6: int, at_s: int | None = None) -> None:
+        """Give an account opening cash, and let the settlement contract move what its owner signs for."""
+        self.cash.send("mint", holder.address, cash_usd6, sender=self.admin, at_s=at_s)
+        for token in (self.bond, self.cash):
+            token.send("approve", self.dvp.address, UNLIMITED, sender=holder)
 
 
 def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:

@@ -17,7 +17,7 @@ from typing import Any
 
 from oracles.schema import SignedReport
 from rwa_sim.chain.contract import Contract
-from rwa_sim.chain.deploy import Deal
+from rwa_sim.chain.deploy import UNLIMITED, Deal
 from rwa_sim.chain.engine import Account, Engine, Receipt
 from rwa_sim.chain.instruction import Instruction, sign_instruction
 from rwa_sim.chain.reverts import decode_revert
@@ -132,16 +132,15 @@ class TokenisedRail:
     def open_accounts(self, at_s: int, cash_usd6: dict[str, int]) -> None:
         """Give participants their opening cash and let the settlement contract move their tokens."""
         for name, account in self._accounts.items():
-            self._mint(name, account.address, cash_usd6[name], at_s)
-            for token in (self.deal.bond, self.deal.cash):
-                token.send("approve", self.deal.dvp.address, 2**256 - 1, sender=account)
+            self.deal.enrol(account, cash_usd6[name], self._block_at(at_s))
+            self.ledger.mint(name, cash_usd6[name])
 
     def place_issue(self, at_s: int, allotment: dict[str, int], face_usd6: int) -> None:
         """Primary placement: the sponsor gets the units and sells them at face value, DvP."""
         sponsor = self.deal.sponsor
         total = sum(allotment.values())
         issued = self.deal.bond.send("issue", sponsor.address, total, sender=self.deal.admin, at_s=at_s)
-        self.deal.bond.send("approve", self.deal.dvp.address, 2**256 - 1, sender=sponsor)
+        self.deal.bond.send("approve", self.deal.dvp.address, UNLIMITED, sender=sponsor)
         self.ledger.issue("sponsor", total, issued.timestamp_s)
         for number, (name, units) in enumerate(allotment.items(), start=1):
             trade = Trade(
