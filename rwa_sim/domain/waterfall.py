@@ -125,7 +125,8 @@ def accrue(terms: WaterfallTerms, state: WaterfallState, report: PeriodReport) -
         credited_usd6=report.credited_usd6,
         interest_owed_usd6=state.interest_owed_usd6
         + floor_usd6(outstanding_usd6 * Fraction(terms.rate_wad, WAD) * fraction),
-        fees_owed_usd6=state.fees_owed_usd6 + floor_usd6(outstanding_usd6 * Fraction(terms.fee_bps, BPS) * fraction),
+        fees_owed_usd6=state.fees_owed_usd6
+        + floor_usd6(outstanding_usd6 * Fraction(terms.fee_bps, BPS) * fraction),
     )
 
 
