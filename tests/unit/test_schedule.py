@@ -105,6 +105,11 @@ def test_without_its_end_a_long_stub_drops_the_last_cyclic_time() -> None:
     ]
 
 
+def test_a_long_stub_joins_as_soon_as_a_time_is_left() -> None:
+    assert days("2020-01-01", "P6ML0", "2020-08-01") == ["2020-01-01", "2020-08-01"]
+    assert days("2020-01-01", "P6ML0", "2020-08-01", with_end=False) == ["2020-01-01", "2020-07-01"]
+
+
 def test_a_long_stub_leaves_a_schedule_of_two_alone() -> None:
     assert days("2020-01-01", "P1YL0", "2020-11-01") == ["2020-01-01", "2020-11-01"]
 
