@@ -96,6 +96,8 @@ interface ICashflowFeed {
     event DeliveryFailed(bytes32 indexed assetId, uint64 indexed periodId, bytes reason);
 
     /// @notice Names the signers of an asset, once.
+    /// @dev Errors in order of precedence: AssetAlreadyRegistered, InvalidConfig (signers, quorum, sink),
+    ///      SignersNotAscending.
     function registerAsset(bytes32 assetId, AssetConfig calldata config) external;
 
     /// @notice Makes a signed report final and tells the sink. Callable by anyone: the signatures decide.

@@ -63,6 +63,8 @@ contract CashflowFeed is ICashflowFeed, EIP712, AccessControl {
             InvalidConfig("quorum", config.quorum, uint256(config.faultTolerance) + 1)
         );
         require(config.quorum <= count, InvalidConfig("quorum", config.quorum, count));
+        // `try` does not catch a call to an address without code: such a sink would hold every report back
+        require(config.sink == address(0) || config.sink.code.length > 0, InvalidConfig("sink", 0, 1));
         address previous = address(0);
         for (uint256 i = 0; i < count; ++i) {
             require(config.signers[i] > previous, SignersNotAscending(previous, config.signers[i]));

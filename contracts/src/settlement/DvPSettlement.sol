@@ -96,10 +96,14 @@ contract DvPSettlement is IDvPSettlement, EIP712, ReentrancyGuardTransient {
         require(SignatureChecker.isValidSignatureNowCalldata(party, id, signature), NotSigned(id, party));
     }
 
+    /// @dev What left and what arrived are both measured: a fee on either side was not signed for.
     function _move(bytes32 id, address token, address from, address to, uint256 amount) private {
-        uint256 before = IERC20(token).balanceOf(to);
+        uint256 fromBefore = IERC20(token).balanceOf(from);
+        uint256 toBefore = IERC20(token).balanceOf(to);
         IERC20(token).safeTransferFrom(from, to, amount);
-        uint256 received = IERC20(token).balanceOf(to) - before;
+        uint256 received = IERC20(token).balanceOf(to) - toBefore;
         require(received == amount, LegNotDelivered(id, token, received, amount));
+        uint256 sent = fromBefore - IERC20(token).balanceOf(from);
+        require(sent == amount, LegNotDelivered(id, token, sent, amount));
     }
 }
