@@ -18,7 +18,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -165,6 +165,27 @@ def _is_weekday(day: date) -> bool:
     return day.weekday() < _SATURDAY
 
 
+@dataclass(frozen=True, slots=True)
+class _MarketRule:
+    """The rule of a named market; it pickles as its name, which QuantLib's objects cannot."""
+
+    name: str
+
+    def __call__(self, day: date) -> bool:
+        return _market_rule(self.name)(day)
+
+
+@dataclass(frozen=True, slots=True)
+class _ListedRule:
+    """Weekdays but the closed ones, and the weekend days that are worked."""
+
+    closed: frozenset[date]
+    worked: frozenset[date]
+
+    def __call__(self, day: date) -> bool:
+        return day in self.worked or (_is_weekday(day) and day not in self.closed)
+
+
 # How the years were found, QuantLib 1.44: the holidays on weekdays and the working
 # weekend days were counted for each year from 1970 to 2079.
 #   CN-IB  lists typed in by hand. Weekend working days appear from 2005; 2027 on has no
@@ -225,7 +246,7 @@ _MARKETS: Mapping[str, _Market] = MappingProxyType(
         "24x7": _Market(
             first_year=date.min.year,
             last_year=date.max.year,
-            aliases=("24/7", "NC", "NO-CALENDAR", "NONE"),
+            aliases=("24/7", "NC", "NO-CALENDAR", "NO-HOLIDAY", "NO-HOLIDAYS", "NONE"),
             rule=lambda: lambda _day: True,
         ),
     }
@@ -234,6 +255,7 @@ _MARKETS: Mapping[str, _Market] = MappingProxyType(
 CALENDAR_NAMES: tuple[str, ...] = tuple(_MARKETS)
 
 
+@lru_cache(maxsize=256)
 def _folded(name: str) -> str:
     return re.sub(r"[\s_\-]+", "", name).upper()
 
@@ -263,8 +285,13 @@ def business_calendar(name: str, *, where: str = "calendar") -> BusinessCalendar
 def _named_calendar(name: str) -> BusinessCalendar:
     market = _MARKETS[name]
     return BusinessCalendar(
-        name=name, first_year=market.first_year, last_year=market.last_year, _is_open=market.rule()
+        name=name, first_year=market.first_year, last_year=market.last_year, _is_open=_MarketRule(name)
     )
+
+
+@cache
+def _market_rule(name: str) -> Callable[[date], bool]:
+    return _MARKETS[name].rule()
 
 
 _YEARS_HEADER = re.compile(r"#\s*years\s+(\d{4})\s*-\s*(\d{4})\s*")
@@ -309,10 +336,12 @@ def holiday_file_calendar(path: Path, name: str) -> BusinessCalendar:
             )
         (worked if text.startswith("+") else closed).add(day)
 
-    def is_open(day: date) -> bool:
-        return day in worked or (_is_weekday(day) and day not in closed)
-
-    return BusinessCalendar(name=name, first_year=first_year, last_year=last_year, _is_open=is_open)
+    return BusinessCalendar(
+        name=name,
+        first_year=first_year,
+        last_year=last_year,
+        _is_open=_ListedRule(frozenset(closed), frozenset(worked)),
+    )
 
 
 def _parse_day(text: str, path: Path, line_number: int) -> date:

@@ -70,6 +70,9 @@ class DayCount:
     needs_calendar: bool = False
     needs_reference: bool = False
 
+    def __reduce__(self) -> tuple[Callable[[str], DayCount], tuple[str]]:
+        return day_count, (self.name,)  # its functions do not pickle, its name does
+
     def days(
         self,
         start: date,

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 from datetime import date, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -808,6 +809,12 @@ def test_unknown_names_are_unknown_names() -> None:
 
 def test_empty_and_null_terms_are_absent() -> None:
     assert flows(BOND | {"lifeCap": "", "purchaseDate": "  "}) == flows(BOND)
+
+
+def test_terms_survive_pickling() -> None:
+    terms = parse_case("x", case(BOND | {"calendar": "MF", "businessDayConvention": "SCF"})).terms
+
+    assert pickle.loads(pickle.dumps(terms)) == terms  # noqa: S301
 
 
 def test_every_supported_term_is_documented() -> None:

@@ -16,6 +16,7 @@ holiday_file_calendar
 
 from __future__ import annotations
 
+import pickle
 from datetime import date, timedelta
 
 import pytest
@@ -193,3 +194,13 @@ def test_holiday_file_closes_its_dates_and_refuses_other_years(tmp_path) -> None
     assert calendar.advance(date(2027, 2, 5), 1) == date(2027, 2, 9)
     with pytest.raises(CalendarYearMissing, match="CN-2027"):
         calendar.is_business_day(date(2026, 12, 31))
+    assert pickle.loads(pickle.dumps(calendar)).advance(date(2027, 2, 5), 1) == date(2027, 2, 9)  # noqa: S301
+
+
+@pytest.mark.parametrize("name", CALENDAR_NAMES)
+def test_a_calendar_survives_pickling(name: str) -> None:
+    """Sweeps send it to other processes."""
+    calendar = pickle.loads(pickle.dumps(business_calendar(name)))  # noqa: S301
+
+    assert calendar == business_calendar(name)
+    assert calendar.is_business_day(date(2026, 6, 15))
