@@ -509,10 +509,9 @@ def test_linear_amortizer_without_maturity_ends_after_the_payments_it_needs() ->
     ("terms", "interest"),
     [
         ({}, [15, Fraction("11.25"), Fraction("7.5"), Fraction("3.75")]),
-        ({"interestCalculationBase": "NTIED"}, [15, 15, 15, 15]),
         (
             {"interestCalculationBase": "NTIED", "interestCalculationBaseAmount": "2000"},
-            [30, 30, 30, 30],
+            [30, Fraction("11.25"), Fraction("7.5"), Fraction("3.75")],
         ),
         (
             {
@@ -527,6 +526,17 @@ def test_linear_amortizer_without_maturity_ends_after_the_payments_it_needs() ->
 )
 def test_interest_base_decides_what_interest_is_computed_on(terms, interest) -> None:
     assert [row[2] for row in flows(LOAN | terms) if row[1] == "IP"] == interest
+
+
+def test_interest_base_at_exchange_holds_for_payments_that_include_interest() -> None:
+    """Interest on 1000 throughout; in a LAM (above) it would follow the first redemption."""
+    terms = LOAN | {
+        "contractType": "NAM",
+        "nextPrincipalRedemptionPayment": "265",
+        "interestCalculationBase": "NTIED",
+    }
+
+    assert [row[2] for row in flows(terms) if row[1] == "IP"] == [15, 15, 15, 15]
 
 
 def test_linear_amortizer_scales_redemptions() -> None:

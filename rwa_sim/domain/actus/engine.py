@@ -84,6 +84,7 @@ class _State:
         "notional_wad",
         "observed",
         "rate_wad",
+        "redemption_moves_base",
         "redemption_wad",
         "terms",
     )
@@ -92,6 +93,10 @@ class _State:
         self.terms, self.observed, self.maturity = terms, observed, maturity
         self.base_is_notional = (
             terms.interest_base is InterestBase.NT or terms.contract_type is ContractType.PAM
+        )
+        # In a LAM the base NTIED holds until the first redemption only (docs/actus.md, Choices).
+        self.redemption_moves_base = self.base_is_notional or (
+            terms.interest_base is InterestBase.NTIED and terms.contract_type is ContractType.LAM
         )
         self.notional_wad = self.base_wad = self.rate_wad = self.accrued_wad = 0
         self.fee_wad = terms.fee_accrued_wad
@@ -136,12 +141,6 @@ class _State:
             if self.terms.fee_rate_wad and self.terms.fee_basis is FeeBasis.N:
                 self.fee_wad += nearest(self.notional_wad * self.terms.fee_rate_wad * years, unit)
 
-    def change_notional(self, change_wad: int) -> None:
-        """Change the notional, and the interest base with it where it is the notional."""
-        self.notional_wad += change_wad
-        if self.base_is_notional:
-            self.base_wad = self.notional_wad
-
     def close(self) -> None:
         """Nothing is owed any more. The rate stays as it was."""
         self.notional_wad = self.base_wad = self.accrued_wad = self.fee_wad = 0
@@ -176,7 +175,9 @@ def _redeem_after_interest(state: _State, step: Step) -> int:
 def _redeem(state: _State, principal_wad: int) -> int:
     if principal_wad > state.notional_wad:
         principal_wad = state.notional_wad
-    state.change_notional(-principal_wad)
+    state.notional_wad -= principal_wad
+    if state.redemption_moves_base:
+        state.base_wad = state.notional_wad
     return _scaled(state.notional_multiplier_wad, principal_wad)
 
 
@@ -195,8 +196,10 @@ def _interest_payment(state: _State, step: Step) -> int:
 
 def _interest_capitalisation(state: _State, step: Step) -> int:
     state.accrue(step)
-    state.change_notional(state.accrued_wad)
+    state.notional_wad += state.accrued_wad
     state.accrued_wad = 0
+    if state.base_is_notional:
+        state.base_wad = state.notional_wad
     return 0
 
 
