@@ -44,9 +44,6 @@ def main() -> None:
     except RwaError as error:
         typer.echo(f"rwa-sim: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("rwa-sim: interrupted, nothing was written", err=True)
-        sys.exit(130)
     except OSError as error:
         typer.echo(f"rwa-sim: {error.filename or 'output'}: {error.strerror}", err=True)
         sys.exit(2)
