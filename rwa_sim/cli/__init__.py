@@ -9,6 +9,7 @@ import typer
 
 from rwa_sim.cli import cashflows, daycount, run
 
+INTERRUPTED = 130
 app = typer.Typer(
     name="rwa-sim",
     help="Settlement simulator for tokenised real-world-asset bonds.",
@@ -41,6 +42,10 @@ def main() -> None:
 
     try:
         app()
+    except SystemExit as done:
+        if done.code == INTERRUPTED:  # Typer ends silently there; outputs are written aside, so none is left
+            typer.echo("rwa-sim: interrupted, nothing was written", err=True)
+        raise
     except RwaError as error:
         typer.echo(f"rwa-sim: {error}", err=True)
         sys.exit(error.exit_code)
