@@ -3,8 +3,9 @@
     terms --maturity_of--> maturity --event_plan--> steps --one function an event--> events
 
 Each function below is the payoff function and the state transition function of one event
-type. The state is kept from the lender's side, all amounts positive for a loan that is
-owed; the role sign is put on when an event is reported.
+type; it gets the state, the scheduled time and the years since the event before. The state is
+kept from the lender's side, all amounts positive for a loan that is owed; the role sign is put
+on when an event is reported.
 
 ROUNDINGS: interest, fees, scaled amounts and the level payment are each rounded once to the
 nearest 1e-18. Everything else is addition.
@@ -22,9 +23,10 @@ from types import MappingProxyType
 from rwa_sim.domain.actus.events import CashflowEvent, EventKind
 from rwa_sim.domain.actus.fixed import WAD, nearest
 from rwa_sim.domain.actus.observations import NOTHING_OBSERVED, Observations
-from rwa_sim.domain.actus.plan import Step, event_plan
+from rwa_sim.domain.actus.plan import event_plan
 from rwa_sim.domain.actus.redemption import annuity_payment_wad, level_redemption_wad, maturity_of
 from rwa_sim.domain.actus.terms import ContractTerms, ContractType, FeeBasis, InterestBase
+from rwa_sim.domain.daycount import Ratio
 from rwa_sim.errors import InputError
 
 
@@ -50,13 +52,12 @@ def cashflows(
     state = _State(terms, observed, maturity)
     sign, apply = terms.sign, _APPLY
     events: list[CashflowEvent] = []
-    for step in event_plan(terms, maturity, horizon):
-        kind = step.kind
-        payoff_wad = apply[kind](state, step)
-        if step.reported:
+    for kind, time, scheduled, years, reported in event_plan(terms, maturity, horizon):
+        payoff_wad = apply[kind](state, scheduled, years)
+        if reported:
             events.append(
                 CashflowEvent(
-                    step.time,
+                    time,
                     kind,
                     sign * payoff_wad,
                     sign * state.notional_wad,
@@ -132,14 +133,14 @@ class _State:
         )
         return payment_wad or 0
 
-    def accrue(self, step: Step) -> None:
-        """Add the interest, and a fee on the notional, of the time since the step before."""
-        years = step.years_numerator
-        if years:
-            unit = step.years_denominator * WAD
-            self.accrued_wad += nearest(self.base_wad * self.rate_wad * years, unit)
+    def accrue(self, years: Ratio) -> None:
+        """Add the interest, and a fee on the notional, of that many years."""
+        numerator, denominator = years
+        if numerator:
+            unit = denominator * WAD
+            self.accrued_wad += nearest(self.base_wad * self.rate_wad * numerator, unit)
             if self.terms.fee_rate_wad and self.terms.fee_basis is FeeBasis.N:
-                self.fee_wad += nearest(self.notional_wad * self.terms.fee_rate_wad * years, unit)
+                self.fee_wad += nearest(self.notional_wad * self.terms.fee_rate_wad * numerator, unit)
 
     def close(self) -> None:
         """Nothing is owed any more. The rate stays as it was."""
@@ -150,29 +151,18 @@ def _scaled(multiplier_wad: int, amount_wad: int) -> int:
     return amount_wad if multiplier_wad == WAD else nearest(multiplier_wad * amount_wad, WAD)
 
 
-def _initial_exchange(state: _State, step: Step) -> int:
+def _initial_exchange(state: _State, at: datetime, years: Ratio) -> int:
     terms = state.terms
     state.exchange()
     if terms.accrued_interest_wad is not None:
         state.accrued_wad = terms.accrued_interest_wad
     else:
-        state.accrue(step)
+        state.accrue(years)
     return -(terms.notional_wad + terms.premium_discount_wad)
 
 
-def _redeem_part(state: _State, step: Step) -> int:
-    """LAM: a fixed amount of principal, at most what is left."""
-    state.accrue(step)
-    return _redeem(state, state.redemption_wad)
-
-
-def _redeem_after_interest(state: _State, step: Step) -> int:
-    """NAM, ANN: what the payment leaves after interest; negative if interest exceeds it."""
-    state.accrue(step)
-    return _redeem(state, state.redemption_wad - state.accrued_wad)
-
-
 def _redeem(state: _State, principal_wad: int) -> int:
+    """Repay principal, at most what is left."""
     if principal_wad > state.notional_wad:
         principal_wad = state.notional_wad
     state.notional_wad -= principal_wad
@@ -181,21 +171,23 @@ def _redeem(state: _State, principal_wad: int) -> int:
     return _scaled(state.notional_multiplier_wad, principal_wad)
 
 
-def _principal_redemption(state: _State, step: Step) -> int:
+def _principal_redemption(state: _State, at: datetime, years: Ratio) -> int:
+    """LAM: an amount of principal. NAM, ANN: what the payment leaves after interest, maybe negative."""
+    state.accrue(years)
     if state.terms.contract_type is ContractType.LAM:
-        return _redeem_part(state, step)
-    return _redeem_after_interest(state, step)
+        return _redeem(state, state.redemption_wad)
+    return _redeem(state, state.redemption_wad - state.accrued_wad)
 
 
-def _interest_payment(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _interest_payment(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     paid_wad = _scaled(state.interest_multiplier_wad, state.accrued_wad)
     state.accrued_wad = 0
     return paid_wad
 
 
-def _interest_capitalisation(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _interest_capitalisation(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     state.notional_wad += state.accrued_wad
     state.accrued_wad = 0
     if state.base_is_notional:
@@ -203,18 +195,18 @@ def _interest_capitalisation(state: _State, step: Step) -> int:
     return 0
 
 
-def _fee_payment(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _fee_payment(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     paid_wad = state.terms.fee_rate_wad if state.terms.fee_basis is FeeBasis.A else state.fee_wad
     state.fee_wad = 0
     return paid_wad
 
 
-def _rate_reset(state: _State, step: Step) -> int:
+def _rate_reset(state: _State, at: datetime, years: Ratio) -> int:
     """The observed rate, moved by at most the period bounds and kept in the life bounds."""
-    state.accrue(step)
+    state.accrue(years)
     terms = state.terms
-    index_wad = state.observed.value(terms.reset_index, step.scheduled, term="marketObjectCodeOfRateReset")
+    index_wad = state.observed.value(terms.reset_index, at, term="marketObjectCodeOfRateReset")
     target_wad = _scaled(terms.rate_multiplier_wad, index_wad) + terms.rate_spread_wad
     change_wad = _clamped(target_wad - state.rate_wad, terms.period_floor_wad, terms.period_cap_wad)
     state.rate_wad = _clamped(state.rate_wad + change_wad, terms.life_floor_wad, terms.life_cap_wad)
@@ -227,25 +219,25 @@ def _clamped(value_wad: int, floor_wad: int | None, cap_wad: int | None) -> int:
     return value_wad if cap_wad is None else min(value_wad, cap_wad)
 
 
-def _fixed_rate_reset(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _fixed_rate_reset(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     if state.terms.next_reset_rate_wad is not None:
         state.rate_wad = state.terms.next_reset_rate_wad
     return 0
 
 
-def _payment_fixing(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _payment_fixing(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     payment_wad = annuity_payment_wad(
-        state.terms, state.maturity, step.scheduled, state.notional_wad, state.accrued_wad, state.rate_wad
+        state.terms, state.maturity, at, state.notional_wad, state.accrued_wad, state.rate_wad
     )
     if payment_wad is not None:
         state.redemption_wad = payment_wad
     return 0
 
 
-def _scaling(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _scaling(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     terms = state.terms
     if not terms.scaling_reference_wad:
         raise InputError(
@@ -253,9 +245,7 @@ def _scaling(state: _State, step: Step) -> int:
             key="scalingIndexAtContractDealDate",
             expected="the index the scaling starts from",
         )
-    index_wad = state.observed.value(
-        terms.scaling_index, step.scheduled, term="marketObjectCodeOfScalingIndex"
-    )
+    index_wad = state.observed.value(terms.scaling_index, at, term="marketObjectCodeOfScalingIndex")
     multiplier_wad = nearest(index_wad * WAD, terms.scaling_reference_wad)
     if "I" in terms.scaling_effect:
         state.interest_multiplier_wad = multiplier_wad
@@ -264,19 +254,19 @@ def _scaling(state: _State, step: Step) -> int:
     return 0
 
 
-def _base_fixing(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _base_fixing(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     state.base_wad = state.notional_wad
     return 0
 
 
-def _purchase(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _purchase(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     return -_price_with_accrued(state, state.terms.price_at_purchase_wad)
 
 
-def _termination(state: _State, step: Step) -> int:
-    state.accrue(step)
+def _termination(state: _State, at: datetime, years: Ratio) -> int:
+    state.accrue(years)
     received_wad = _price_with_accrued(state, state.terms.price_at_termination_wad)
     state.close()
     return received_wad
@@ -288,7 +278,7 @@ def _price_with_accrued(state: _State, price_wad: int) -> int:
     return price_wad + state.terms.sign * state.accrued_wad
 
 
-def _maturity(state: _State, _step: Step) -> int:
+def _maturity(state: _State, _at: datetime, _years: Ratio) -> int:
     # Interest since the step before is not due here: it is what the interest payment of
     # the same day paid. A contract without interest payments pays none at maturity.
     paid_wad = (
@@ -300,7 +290,7 @@ def _maturity(state: _State, _step: Step) -> int:
     return paid_wad
 
 
-_APPLY: Mapping[EventKind, Callable[[_State, Step], int]] = MappingProxyType(
+_APPLY: Mapping[EventKind, Callable[[_State, datetime, Ratio], int]] = MappingProxyType(
     {
         EventKind.IED: _initial_exchange,
         EventKind.PR: _principal_redemption,

@@ -18,26 +18,18 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from rwa_sim.domain.actus.events import SEQUENCE, EventKind
-from rwa_sim.domain.actus.redemption import day_of, first_redemption, years_between
+from rwa_sim.domain.actus.redemption import NO_TIME, day_of, first_redemption, years_between
 from rwa_sim.domain.actus.terms import ContractTerms, ContractType, InterestBase
-from rwa_sim.domain.daycount import DayCount
+from rwa_sim.domain.daycount import DayCount, Ratio
 from rwa_sim.domain.schedule import BusinessDayRule, Cycle, cyclic_times
 
+Step = tuple[EventKind, datetime, datetime, Ratio, bool]
+"""One event to process: kind, time, scheduled, years, reported.
 
-class Step(NamedTuple):
-    """One event to process.
-
-    `years_numerator / years_denominator` is the time since the step before (at the initial
-    exchange: since an earlier interest anchor). `scheduled` is the time before any shift to
-    a business day; `reported` is False for what happened before a purchase.
-    """
-
-    kind: EventKind
-    time: datetime
-    scheduled: datetime
-    years_numerator: int
-    years_denominator: int
-    reported: bool
+`scheduled` is the time before any shift to a business day. `years` is the time since the
+step before (at the initial exchange: since an earlier interest anchor). `reported` is False
+for what happened before a purchase. Plain tuples, because a book of loans makes millions.
+"""
 
 
 class _Dates(NamedTuple):
@@ -65,8 +57,7 @@ class _Dates(NamedTuple):
 
 
 # Time of the event, its rank among events of that time, its type, the time before any shift:
-# in that order, so that sorting puts events in order of processing. Plain tuples, because
-# a book of loans makes millions.
+# in that order, so that sorting puts events in order of processing.
 _Event = tuple[datetime, int, EventKind, datetime]
 
 
@@ -222,14 +213,14 @@ def _steps(events: Iterable[_Event], dates: _Dates) -> Iterable[Step]:
     previous, previous_day = dates.status_date, day_of(rule.calculation_time(dates.status_date))
     for event in events:
         time, _, kind, scheduled = event
-        numerator, denominator = 0, 1
+        years = NO_TIME
         if scheduled != previous:
             day = day_of(rule.calculation_time(scheduled) if shifts else scheduled)
             since = _accrual_start(dates) if kind is EventKind.IED else previous_day
-            numerator, denominator = years_between(since, day, convention, termination, calendar)
+            years = years_between(since, day, convention, termination, calendar)
             previous, previous_day = scheduled, day
         reported = reported_from is None or event >= reported_from
-        yield Step(kind, time, scheduled, numerator, denominator, reported)
+        yield kind, time, scheduled, years, reported
 
 
 def _accrual_start(dates: _Dates) -> date:

@@ -18,7 +18,7 @@ from rwa_sim.errors import InputError
 
 _ANNUITY_SCALE = 10**36
 _PERIODS_MAX = 12 * 200
-_NO_TIME: Ratio = (0, 1)
+NO_TIME: Ratio = (0, 1)
 
 
 def day_of(moment: datetime) -> date:
@@ -38,7 +38,7 @@ def years_between(
     if first < last:
         return day_count.divide(Period(first, last, termination, calendar))
     if first == last:
-        return _NO_TIME
+        return NO_TIME
     numerator, denominator = day_count.divide(Period(last, first, termination, calendar))
     return -numerator, denominator
 
