@@ -9,7 +9,8 @@ cashflows
 ├── live at the status date                  accrues from it, on top of accruedInterest
 └── given any contract
     ├── principal paid                       adds up to the notional
-    └── the other role                       has the opposite flows
+    ├── the other role                       has the opposite flows
+    └── a fixed bond                         pays the coupons QuantLib computes
 case format
 ├── when a term is unknown or unsupported    refused by its name
 ├── when a value is malformed                refused by its name
@@ -29,8 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import QuantLib
 import typer
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -67,6 +69,7 @@ LOAN = BOND | {
     "cycleOfPrincipalRedemption": "P3ML1",
 }
 TOLERANCE = Fraction(1, 10**15)
+EUROBOND = QuantLib.Thirty360(QuantLib.Thirty360.EurobondBasis)
 
 Row = tuple[str, str, object]
 
@@ -737,6 +740,54 @@ def test_the_other_role_has_the_opposite_flows(terms: dict[str, Any]) -> None:
     assert [event.payoff_wad for event in lender] == [-event.payoff_wad for event in borrower]
     assert [event.notional_wad for event in lender] == [-event.notional_wad for event in borrower]
     assert [event.rate_wad for event in lender] == [event.rate_wad for event in borrower]
+
+
+@given(
+    st.dates(min_value=date(2015, 1, 1), max_value=date(2018, 12, 28)).filter(lambda day: day.day <= 28),
+    st.sampled_from([1, 3, 6, 12]),
+    st.integers(1, 12),
+    st.sampled_from(
+        [("A360", QuantLib.Actual360()), ("A365", QuantLib.Actual365Fixed()), ("30E360", EUROBOND)]
+    ),
+    st.sampled_from(
+        [("SCF", QuantLib.Following), ("SCMF", QuantLib.ModifiedFollowing), ("SCP", QuantLib.Preceding)]
+    ),
+)
+def test_a_fixed_bond_pays_what_quantlib_says(issue, months, periods, day_count, rule) -> None:
+    """Issue and maturity on business days: there both libraries shift and count the same days."""
+    target = QuantLib.TARGET()
+    start = QuantLib.Date(issue.day, issue.month, issue.year)
+    end = start + QuantLib.Period(months * periods, QuantLib.Months)
+    assume(target.isBusinessDay(start) and target.isBusinessDay(end))
+    schedule = QuantLib.Schedule(
+        start,
+        end,
+        QuantLib.Period(months, QuantLib.Months),
+        target,
+        rule[1],
+        rule[1],
+        QuantLib.DateGeneration.Forward,
+        False,
+    )
+    coupons = QuantLib.FixedRateLeg(
+        schedule, day_count[1], [1000.0], [0.06], paymentAdjustment=QuantLib.Unadjusted
+    )
+
+    terms = BOND | {
+        "statusDate": (issue - timedelta(days=1)).isoformat(),
+        "initialExchangeDate": issue.isoformat(),
+        "maturityDate": end.ISO(),
+        "calendar": "TARGET",
+        "businessDayConvention": rule[0],
+        "dayCountConvention": day_count[0],
+        "cycleOfInterestPayment": f"P{months}ML1",
+        "cycleAnchorDateOfInterestPayment": (start + QuantLib.Period(months, QuantLib.Months)).ISO(),
+    }
+    paid = [row for row in flows(terms) if row[1] == "IP"]
+
+    assert [row[0] for row in paid] == [coupon.date().ISO() for coupon in coupons]
+    for row, coupon in zip(paid, coupons, strict=True):
+        assert float(row[2]) == pytest.approx(coupon.amount(), abs=1e-9)
 
 
 # ---------------------------------------------------------------- refusals
