@@ -122,7 +122,7 @@ def run(
 
 def _stream(scenario: Scenario, purpose: str) -> Random:
     """One generator for each purpose, so that a change in one draw leaves the others as they were."""
-    return Random(f"{scenario.seed}:{purpose}")  # noqa: S311 -- simulation, not secrets
+    return Random(f"{scenario.seed}:{purpose}")
 
 
 def _tokenised(
