@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from contracts.kit import Market, deploy_market, rolled_back
 
 from rwa_sim.chain.tester import TesterEngine
+from tests.contracts.kit import Market, deploy_market, rolled_back
 
 
 @pytest.fixture(scope="module")

@@ -260,7 +260,7 @@ def trade_status(market: Market, terms: Instruction) -> str:
 # ── cash flow ──────────────────────────────────────────────────────────────
 
 
-def observe(market: Market, period: int, register_wh: int, credited_usd6: int, **changes: Any) -> Report:
+def observe(market: Market, period: int, register_wh: int, credited_usd6: int, /, **changes: Any) -> Report:
     """What all four nodes saw of a month: cumulative energy and cumulative cash."""
     report = Report(
         config_digest=market.feed.call("configDigest", ASSET),

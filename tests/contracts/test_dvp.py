@@ -26,8 +26,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import reverts
-from contracts.kit import (
+
+from rwa_sim.chain.contract import Contract, deploy
+from rwa_sim.chain.deploy import UNLIMITED
+from rwa_sim.chain.instruction import Instruction, instruction_digest
+from rwa_sim.chain.reverts import decode_revert
+from tests.conftest import reverts
+from tests.contracts.kit import (
     DAY_S,
     DOLLAR,
     Market,
@@ -50,11 +55,6 @@ from contracts.kit import (
     units_of,
     wait_until,
 )
-
-from rwa_sim.chain.contract import Contract, deploy
-from rwa_sim.chain.deploy import UNLIMITED
-from rwa_sim.chain.instruction import Instruction, instruction_digest
-from rwa_sim.chain.reverts import decode_revert
 
 ORDER_OF_SECP256K1 = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 NOTHING = b""
