@@ -21,7 +21,7 @@ from oracles.eip712 import report_digest
 from oracles.keys import SecretKey
 from oracles.schema import Report
 from rwa_sim.chain.contract import Contract, Event, deploy
-from rwa_sim.chain.deploy import UNLIMITED, Deal, DealTerms, deploy_deal
+from rwa_sim.chain.deploy import TRIGGER_CODE, UNLIMITED, Deal, DealTerms, deploy_deal
 from rwa_sim.chain.engine import Account, Engine, Receipt
 from rwa_sim.chain.instruction import Instruction, sign_instruction
 from rwa_sim.domain.waterfall import Trigger, WaterfallTerms
@@ -395,3 +395,65 @@ def event(contract: Contract, receipt: Receipt, name: str, **fields: Any) -> Eve
         actual = found[0][field]
         assert actual == expected, f"{name}.{field}: expected {expected}, got {actual}"
     return found[0]
+
+
+# ── a waterfall that is told of reports by a person ────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class WaterfallDesk:
+    """A waterfall with its own coupon ledger; the feeder stands in for the feed."""
+
+    market: Market
+    waterfall: Contract
+    distributor: Contract
+    cash: Contract
+    feeder: Account
+
+    def arrive(self, usd6: int) -> None:
+        """Cash reaches the collection account on chain."""
+        self.cash.send("mint", self.waterfall.address, usd6, sender=self.market.deal.admin)
+
+    def tell(self, period: int, credited_usd6: int, register_wh: int = 0, **changes: Any) -> Receipt:
+        """A final report of a month, as the feed would tell it; cumulative values."""
+        sender = changes.pop("sender", self.feeder)
+        told = {
+            "asset": ASSET,
+            "period": period,
+            "start": MONTHS_S[max(period, 1) - 1],
+            "end": MONTHS_S[max(period, 1)],
+            "register_wh": register_wh,
+            "credited_usd6": credited_usd6,
+        } | changes
+        return self.waterfall.send("onFinalReport", *told.values(), sender=sender, at_s=told["end"])
+
+    def state(self) -> Any:
+        """What is owed and was paid."""
+        return self.waterfall.call("state")
+
+
+def open_waterfall(
+    market: Market, terms: WaterfallTerms = TERMS, cash: Contract | None = None, record_lag_s: int = 0
+) -> WaterfallDesk:
+    """A second waterfall over the market's bond, fed by hand."""
+    cash = cash or market.cash
+    feeder, admin = market.chain.account("keeper"), market.deal.admin
+    distributor = deploy(
+        market.chain, "CouponDistributor", market.bond.address, cash.address, admin.address, sender=admin
+    )
+    setup = {
+        "feed": feeder.address,
+        "bond": market.bond.address,
+        "cash": cash.address,
+        "distributor": distributor.address,
+        "servicer": market.deal.servicer.address,
+        "sponsor": market.deal.sponsor.address,
+        "feeBps": terms.fee_bps,
+        "reserveTargetUsd6": terms.reserve_target_usd6,
+        "trigger": TRIGGER_CODE[terms.trigger],
+        "threshold": terms.threshold,
+        "recordLagS": record_lag_s,
+    }
+    waterfall = deploy(market.chain, "Waterfall", setup, sender=admin)
+    distributor.send("grantRole", distributor.call("ENGINE_ROLE"), waterfall.address, sender=admin)
+    return WaterfallDesk(market, waterfall, distributor, cash, feeder)
