@@ -432,18 +432,40 @@ class WaterfallDesk:
         return self.waterfall.call("state")
 
 
+def another_bond(market: Market, terms: WaterfallTerms, units: int) -> Contract:
+    """A bond of its own terms, all of it with the seller; its face value follows from the units."""
+    admin = market.deal.admin
+    bond_terms = {
+        "assetId": ASSET,
+        "faceUsd6": terms.original_usd6 // units,
+        "rateWad": terms.rate_wad,
+        "issueTime": ISSUE_S,
+        "maturityTime": terms.maturity_s,
+        "periodCount": terms.period_count,
+        "termSheetHash": bytes(32),
+    }
+    bond = deploy(market.chain, "BondToken", "Another", "ANO", bond_terms, admin.address, sender=admin)
+    bond.send("grantRole", bond.call("ISSUER_ROLE"), admin.address, sender=admin)
+    bond.send("issue", market.seller.address, units, sender=admin)
+    return bond
+
+
 def open_waterfall(
-    market: Market, terms: WaterfallTerms = TERMS, cash: Contract | None = None, record_lag_s: int = 0
+    market: Market,
+    terms: WaterfallTerms = TERMS,
+    cash: Contract | None = None,
+    bond: Contract | None = None,
+    record_lag_s: int = 0,
 ) -> WaterfallDesk:
-    """A second waterfall over the market's bond, fed by hand."""
-    cash = cash or market.cash
+    """A second waterfall over the market's bond, or another one, fed by hand."""
+    cash, bond = cash or market.cash, bond or market.bond
     feeder, admin = market.chain.account("keeper"), market.deal.admin
     distributor = deploy(
-        market.chain, "CouponDistributor", market.bond.address, cash.address, admin.address, sender=admin
+        market.chain, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin
     )
     setup = {
         "feed": feeder.address,
-        "bond": market.bond.address,
+        "bond": bond.address,
         "cash": cash.address,
         "distributor": distributor.address,
         "servicer": market.deal.servicer.address,
