@@ -101,12 +101,12 @@ class AnvilEngine(SigningEngine):
 
     def snapshot(self) -> str:
         """Mark the last block."""
-        return str(self._rpc("evm_snapshot", []))
+        return self._marked(str(self._rpc("evm_snapshot", [])))
 
     def revert(self, snapshot: str) -> None:
         """Go back to a mark; like Anvil's own, a mark can be used once."""
         self._rpc("evm_revert", [snapshot])
-        self._nonces.clear()
+        self._forget_after(snapshot)
         self._head = self._read_head()
 
     def close(self) -> None:

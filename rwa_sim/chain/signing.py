@@ -30,6 +30,7 @@ class SigningEngine(ABC):
         self._seed = seed
         self._accounts: dict[str, Account] = {}
         self._nonces: dict[str, int] = {}
+        self._labels_at: dict[str, frozenset[str]] = {}
 
     def account(self, label: str) -> Account:
         """The account of that label; the first time, the faucet sends it gas money in a block of its own."""
@@ -61,6 +62,16 @@ class SigningEngine(ABC):
 
     @abstractmethod
     def _chain_nonce(self, address: str) -> int: ...
+
+    def _marked(self, snapshot: str) -> str:
+        self._labels_at[snapshot] = frozenset(self._accounts)
+        return snapshot
+
+    def _forget_after(self, snapshot: str) -> None:
+        """Nonces, and accounts that got their gas money after the mark: the chain no longer knows of either."""
+        self._nonces.clear()
+        known = self._labels_at.get(snapshot, frozenset(self._accounts))
+        self._accounts = {label: account for label, account in self._accounts.items() if label in known}
 
     def _next_timestamp(self, at_s: int | None) -> int:
         return max(at_s or 0, self.head().timestamp_s + 1)

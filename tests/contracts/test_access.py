@@ -1,0 +1,204 @@
+"""Who may change what: every state-changing function of the six contracts, from a reviewed table.
+
+A function of an ABI without a row fails the test, and so does a row without a function. A call that the
+table lets through may still fail for what it asks (an empty trade, nothing parked): the point is that no
+role stands in the way. `holder` holds units and cash, and no role.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from eth_utils.crypto import keccak
+
+from rwa_sim.chain.artifacts import artifact
+from rwa_sim.errors import Reverted
+from tests.contracts.kit import (
+    ASSET,
+    ISSUE_S,
+    ZERO_ADDRESS,
+    Market,
+    agree,
+    allow,
+    fund,
+    issue,
+    observe,
+    open_waterfall,
+)
+
+ADMIN, STRANGER, HOLDER = "admin", "stranger", "holder"
+CALLERS = (ADMIN, STRANGER, HOLDER)
+NOBODY: tuple[str, ...] = ()
+DENIED = "AccessControlUnauthorizedAccount"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Who gets past the guard, and the error that stops the others."""
+
+    allowed: tuple[str, ...]
+    denial: str = DENIED
+
+
+ANYONE = Row(CALLERS, denial="")
+ONLY_ADMIN = Row((ADMIN,))
+ROLES = {"grantRole": ONLY_ADMIN, "revokeRole": ONLY_ADMIN, "renounceRole": ANYONE}
+ERC20 = {"approve": ANYONE, "transfer": ANYONE, "transferFrom": ANYONE, "permit": ANYONE}
+
+TABLE: dict[str, dict[str, Row]] = {
+    "Stablecoin": ERC20 | ROLES | {"mint": ONLY_ADMIN, "burn": ANYONE, "setBlocked": ONLY_ADMIN},
+    "BondToken": ERC20 | ROLES | {"issue": ONLY_ADMIN},
+    "CashflowFeed": ROLES | {"registerAsset": ONLY_ADMIN, "transmit": ANYONE, "deliver": ANYONE},
+    "CouponDistributor": ROLES
+    | {"declare": Row(NOBODY), "fund": Row(NOBODY), "pay": ANYONE, "releaseParked": ANYONE},
+    "Waterfall": {"onFinalReport": Row(NOBODY, "OnlyFeed"), "distribute": ANYONE, "release": ANYONE},
+    "DvPSettlement": {"settle": ANYONE, "cancel": Row(NOBODY, "NotParty")},
+}
+CELLS = [
+    (contract, function, caller)
+    for contract, rows in TABLE.items()
+    for function in rows
+    for caller in CALLERS
+]
+
+
+def state_changing(contract: str) -> set[str]:
+    return {
+        entry["name"]
+        for entry in artifact(contract).abi
+        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
+    }
+
+
+@pytest.mark.parametrize("contract", TABLE)
+def test_every_state_changing_function_has_a_row(contract):
+    assert state_changing(contract) == set(TABLE[contract])
+
+
+def test_every_contract_but_the_test_mocks_has_a_table(market):
+    assert {contract.name for contract in market.deal.contracts} == set(TABLE)
+
+
+@pytest.mark.parametrize("contract", TABLE)
+def test_no_contract_takes_native_money(contract):
+    abi = artifact(contract).abi
+
+    assert not [e for e in abi if e.get("stateMutability") == "payable"]
+    assert not [e for e in abi if e["type"] in ("fallback", "receive")]
+
+
+def arguments(market: Market) -> dict[str, tuple]:
+    """Well-formed arguments: whoever is allowed gets at least past the guard."""
+    holder, other, role = market.third.address, market.buyer.address, keccak(text="SOME_ROLE")
+    terms = agree(market)
+    config = {
+        "signers": [market.nodes[0].address],
+        "quorum": 1,
+        "faultTolerance": 0,
+        "firstPeriodStart": ISSUE_S,
+        "sink": ZERO_ADDRESS,
+        "unit": "Wh",
+    }
+    return {
+        "approve": (other, 1),
+        "transfer": (other, 0),
+        "transferFrom": (holder, other, 0),
+        "permit": (holder, other, 1, 0, 27, bytes(32), bytes(32)),
+        "grantRole": (role, other),
+        "revokeRole": (role, other),
+        "mint": (other, 1),
+        "burn": (0,),
+        "setBlocked": (other, True),
+        "issue": (other, 1),
+        "registerAsset": (bytes(32), config),
+        "transmit": (observe(market, 1, 0, 0).to_abi(), []),
+        "deliver": (ASSET, 1),
+        "declare": (1, market.now_s + 100, 1, 0),
+        "fund": (1,),
+        "pay": (1, []),
+        "releaseParked": (1, other),
+        "onFinalReport": (ASSET, 1, ISSUE_S, ISSUE_S + 1, 0, 0),
+        "distribute": (),
+        "release": (other,),
+        "settle": (terms, b"", b""),
+        "cancel": (terms,),
+    }
+
+
+@pytest.mark.parametrize(("contract", "function", "caller"), CELLS)
+def test_the_guard_lets_through_whom_the_table_names(market, contract, function, caller):
+    issue(market, market.third, 5)
+    fund(market, market.third, 5)
+    who = {ADMIN: market.deal.admin, STRANGER: market.stranger, HOLDER: market.third}[caller]
+    target = next(c for c in market.deal.contracts if c.name == contract)
+    row = TABLE[contract][function]
+    args = (
+        (keccak(text="SOME_ROLE"), who.address) if function == "renounceRole" else arguments(market)[function]
+    )
+
+    try:
+        target.send(function, *args, sender=who)
+        error = ""
+    except Reverted as refusal:
+        error = refusal.error
+
+    if caller in row.allowed:
+        assert error not in (DENIED, "OnlyFeed", "NotParty"), f"{caller} is stopped by {error}"
+    else:
+        assert error == row.denial, f"{caller} gets past: {error or 'success'}"
+
+
+@pytest.mark.parametrize("contract", ["Stablecoin", "BondToken", "CashflowFeed", "CouponDistributor"])
+def test_a_role_is_given_up_only_by_its_holder(market, contract):
+    target = next(c for c in market.deal.contracts if c.name == contract)
+
+    with pytest.raises(Reverted, match="AccessControlBadConfirmation"):
+        target.send("renounceRole", bytes(32), market.deal.admin.address, sender=market.stranger)
+
+    assert target.call("hasRole", bytes(32), market.deal.admin.address)
+
+
+def test_the_admin_cannot_declare_a_coupon_and_the_waterfall_can(market):
+    engine = market.distributor.call("ENGINE_ROLE")
+
+    assert not market.distributor.call("hasRole", engine, market.deal.admin.address)
+    assert market.distributor.call("hasRole", engine, market.waterfall.address)
+
+
+def test_each_role_opens_only_its_own_door(market):
+    """A minter cannot block, a blocker cannot mint, an issuer cannot grant."""
+    admin = market.deal.admin
+    minter, blocker, issuer = market.seller, market.buyer, market.third
+    for contract, role, who in (
+        (market.cash, "MINTER_ROLE", minter),
+        (market.cash, "BLOCKER_ROLE", blocker),
+        (market.bond, "ISSUER_ROLE", issuer),
+    ):
+        contract.send("grantRole", contract.call(role), who.address, sender=admin)
+
+    def refused(contract, function, *args, by):
+        with pytest.raises(Reverted, match=DENIED):
+            contract.send(function, *args, sender=by)
+
+    refused(market.cash, "setBlocked", minter.address, True, by=minter)
+    refused(market.cash, "mint", blocker.address, 1, by=blocker)
+    refused(market.bond, "grantRole", market.bond.call("ISSUER_ROLE"), minter.address, by=issuer)
+    market.cash.send("mint", minter.address, 1, sender=minter)
+    market.cash.send("setBlocked", minter.address, False, sender=blocker)
+    market.bond.send("issue", issuer.address, 1, sender=issuer)
+
+    market.cash.send("revokeRole", market.cash.call("MINTER_ROLE"), minter.address, sender=admin)
+    refused(market.cash, "mint", minter.address, 1, by=minter)
+
+
+def test_nobody_can_withdraw_from_the_waterfall_or_the_coupons(market):
+    """The rooms that hold cash have no allowance and no way to give one."""
+    desk = open_waterfall(market)
+    desk.arrive(1_000)
+
+    for room in (market.waterfall, market.distributor, market.dvp, desk.waterfall):
+        for who in (market.deal.admin, market.stranger, market.third, market.deal.sponsor):
+            assert market.cash.call("allowance", room.address, who.address) == 0
+    allow(market.cash, market.stranger, market.dvp)
+    assert market.cash.call("balanceOf", desk.waterfall.address) == 1_000
