@@ -79,7 +79,9 @@ def _statement(node: Node, kind: StatementKind, message_id: str, sent: str, zone
 def _entry(
     node: Node, account: str, statement_id: str, sequence: int | None, position: int, zone: tzinfo
 ) -> BankEntry:
-    kind = _kind(node)
+    kind, reversal = _kind(node), _reversal(node)
+    # A reversal keeps the parties of what it reverses.
+    outgoing = (kind is EntryKind.DEBIT) != reversal
     booked = node.text("BookgDt/DtTm", "BookgDt/Dt")
     valued = node.text("ValDt/DtTm", "ValDt/Dt")
     if not (booked or valued):
@@ -95,22 +97,22 @@ def _entry(
         currency=currency,
         amount_minor=amount_minor,
         kind=kind,
-        reversal=_reversal(node),
+        reversal=reversal,
         status=_status(node),
         booked_on=booked_on,
         booked_at_s=booked_at_s,
         value_on=value_on,
         entry_ref=_reference(node, "NtryRef"),
         servicer_ref=_reference(node, "AcctSvcrRef"),
-        details=tuple(_detail(each, kind) for each in node.all("NtryDtls/TxDtls")),
+        details=tuple(_detail(each, outgoing) for each in node.all("NtryDtls/TxDtls")),
         batches=tuple(_batch(each) for each in node.all("NtryDtls/Btch")),
     )
 
 
-def _detail(node: Node, entry_kind: EntryKind) -> EntryDetail:
+def _detail(node: Node, outgoing: bool) -> EntryDetail:
     amount = node.first("Amt", "AmtDtls/TxAmt/Amt")
     kind = _kind(node) if node.text("CdtDbtInd") else None
-    party = "CdtrAcct" if (kind or entry_kind) is EntryKind.DEBIT else "DbtrAcct"
+    party = "CdtrAcct" if outgoing else "DbtrAcct"
     account = node.text(*(f"RltdPties/{party}/Id/{form}" for form in ("IBAN", "Othr/Id")))
     unstructured = (each.own_text for each in node.all("RmtInf/Ustrd"))
     references = (each.own_text for each in node.all("RmtInf/Strd/CdtrRefInf/Ref"))
