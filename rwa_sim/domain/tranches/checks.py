@@ -49,20 +49,20 @@ def validate_deal(terms: DealTerms, where: str) -> None:
 
     Raises:
         UnknownName: a day count the contracts do not have.
-        InputError: anything else; names the key, `classes.1.rate_wad`, counted from 0.
+        InputError: anything else; names the key, `class.1.rate_wad`, counted from 0.
     """
-    _require_count(where, "classes", len(terms.classes), MAX_CLASSES)
-    _require_count(where, "steps", len(terms.steps), MAX_STEPS)
+    _require_count(where, "class", len(terms.classes), MAX_CLASSES)
+    _require_count(where, "step", len(terms.steps), MAX_STEPS)
     _validate_numbers(terms, where)
     names = [c.name for c in terms.classes]
     for index, c in enumerate(terms.classes):
-        _validate_class(c, where, f"classes.{index}", terms.period_count)
+        _validate_class(c, where, f"class.{index}", terms.period_count)
         if c.name in names[:index]:
             raise InputError(
-                where=where, key=f"classes.{index}.name", expected="another name", got=repr(c.name)
+                where=where, key=f"class.{index}.name", expected="another name", got=repr(c.name)
             )
     for index, step in enumerate(terms.steps):
-        _validate_step(step, where, f"steps.{index}", len(names))
+        _validate_step(step, where, f"step.{index}", len(names))
     _validate_order(terms, where)
 
 
@@ -147,24 +147,24 @@ def _validate_order(terms: DealTerms, where: str) -> None:
     kinds = [step.kind for step in terms.steps]
     for kind in (StepKind.RESERVE, StepKind.RESIDUAL):
         if kinds.count(kind) > 1:
-            raise InputError(where=where, key="steps", expected=f"at most one {kind} step")
+            raise InputError(where=where, key="step", expected=f"at most one {kind} step")
     if StepKind.RESIDUAL in kinds[:-1]:
-        raise InputError(where=where, key="steps", expected="the residual step last: it takes everything")
+        raise InputError(where=where, key="step", expected="the residual step last: it takes everything")
     for index, step in enumerate(terms.steps):
         if step.reserve and StepKind.RESERVE not in kinds:
-            raise InputError(where=where, key=f"steps.{index}.reserve", expected="a reserve step in the deal")
+            raise InputError(where=where, key=f"step.{index}.reserve", expected="a reserve step in the deal")
     paid_interest = [step.classes[0] for step in terms.steps if step.kind is StepKind.INTEREST]
     repaid = {place for step in terms.steps if step.kind is StepKind.PRINCIPAL for place in step.classes}
     for place, c in enumerate(terms.classes):
         if paid_interest.count(place) != 1:
             raise InputError(
                 where=where,
-                key="steps",
+                key="step",
                 expected=f"one interest step for class {c.name}",
                 got=str(paid_interest.count(place)),
             )
         if place not in repaid:
-            raise InputError(where=where, key="steps", expected=f"a principal step for class {c.name}")
+            raise InputError(where=where, key="step", expected=f"a principal step for class {c.name}")
     _require_senior_first(terms, paid_interest, where)
 
 
@@ -173,7 +173,7 @@ def _require_senior_first(terms: DealTerms, paid_interest: Iterable[int], where:
     if order != sorted(order):
         shown = ", ".join(terms.classes[place].name for place in order)
         raise InputError(
-            where=where, key="steps", expected="interest in the order of the classes, senior first", got=shown
+            where=where, key="step", expected="interest in the order of the classes, senior first", got=shown
         )
 
 
