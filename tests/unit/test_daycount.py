@@ -121,7 +121,7 @@ def total(text: str) -> Fraction:
 
 def random_periods(seed: int) -> list[tuple[date, date]]:
     """Periods of up to 30 years, a third of them starting or ending at the end of a month."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     periods = []
     for _ in range(RANDOM_PERIODS):
         start = date(1950, 1, 1) + timedelta(days=rng.randrange(40_000))
@@ -174,7 +174,7 @@ def test_agrees_with_quantlib_over_random_periods(name: str) -> None:
 
 def test_icma_agrees_with_quantlib_over_random_periods() -> None:
     """Reference periods that start before the 29th: there the end-of-month rule is silent."""
-    rng = random.Random(20261120)  # noqa: S311
+    rng = random.Random(20261120)
     convention, reference = day_count("ActualActual.ISMA"), ACTUAL(ACTUAL.ISMA)
     compared = 0
     while compared < RANDOM_PERIODS:
@@ -204,7 +204,7 @@ def test_30e_360_isda_agrees_with_quantlib_at_termination() -> None:
 
 @pytest.mark.parametrize("market", ["TARGET", "CN-IB", "UK"])
 def test_business_252_agrees_with_quantlib(market: str) -> None:
-    rng = random.Random(252)  # noqa: S311
+    rng = random.Random(252)
     markets = {"TARGET": QuantLib.TARGET(), "CN-IB": QuantLib.China(QuantLib.China.IB)}
     reference = QuantLib.Business252(markets.get(market, QuantLib.UnitedKingdom()))
     calendar = business_calendar(market)
