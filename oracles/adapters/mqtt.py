@@ -85,7 +85,7 @@ async def receive_mqtt(
                 if subscribed is not None:
                     subscribed.set()
                 async for _ in client.messages:
-                    raise failures[0]
+                    raise AssertionError("the queue keeps no message")
         except aiomqtt.MqttError:
             if failures:
                 raise failures[0] from None
@@ -94,10 +94,7 @@ async def receive_mqtt(
 
 
 def _queue_that_keeps(intake: MqttIntake, keep: Keep, failures: list[Exception]) -> type[asyncio.Queue[Any]]:
-    """A queue that handles a message as it is put, which aiomqtt does before it acknowledges it.
-
-    It holds no message, but for the one that could not be kept: that one wakes the receiver.
-    """
+    """A queue that handles a message as it is put, which aiomqtt does before it acknowledges it."""
 
     class KeepingQueue(asyncio.Queue[Any]):
         def put_nowait(self, item: Any) -> None:
@@ -106,7 +103,6 @@ def _queue_that_keeps(intake: MqttIntake, keep: Keep, failures: list[Exception])
                 intake.receive(item.topic.value, payload, retained=bool(item.retain), keep=keep)
             except Exception as failure:
                 failures.append(failure)
-                super().put_nowait(item)
-                raise  # so that no acknowledgement is sent
+                raise  # no acknowledgement is sent, and aiomqtt ends the connection
 
     return KeepingQueue
