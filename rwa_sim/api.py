@@ -11,14 +11,15 @@ from oracles.registry import AssetRegistry, MeterSpec
 from oracles.schema import CashflowEvent, MeterReading, SignedReport
 from rwa_sim.chain.anvil import AnvilEngine
 from rwa_sim.chain.contract import Contract, deploy
-from rwa_sim.chain.deploy import Deal, DealTerms, deploy_deal
+from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, deploy_deal
 from rwa_sim.chain.engine import Account, Engine, Receipt
 from rwa_sim.chain.instruction import Instruction, sign_instruction
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.chain.tester import TesterEngine
 from rwa_sim.domain.money import usd_text
 from rwa_sim.domain.records import CouponRecord, SettlementRecord, Trade
-from rwa_sim.domain.waterfall import Trigger, WaterfallTerms
+from rwa_sim.domain.tranches import ClassTerms, Step, StepKind, Trigger
+from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
 from rwa_sim.errors import Reverted, RwaError
 from rwa_sim.results.write import compute_results, write_results
 from rwa_sim.scenario import load_scenario
@@ -29,6 +30,8 @@ __all__ = [
     "AnvilEngine",
     "AssetRegistry",
     "CashflowEvent",
+    "ClassIssue",
+    "ClassTerms",
     "Contract",
     "CouponRecord",
     "Deal",
@@ -47,6 +50,8 @@ __all__ = [
     "RwaError",
     "SettlementRecord",
     "SignedReport",
+    "Step",
+    "StepKind",
     "TesterEngine",
     "Trade",
     "Trigger",

@@ -14,20 +14,30 @@ import tomllib
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from rwa_sim.domain.money import WAD, usd6_from_decimal
-from rwa_sim.domain.waterfall import Trigger
-from rwa_sim.errors import DataMissing, InputError
+from rwa_sim.domain.tranches import (
+    Basis,
+    ClassTerms,
+    DealTerms,
+    Step,
+    StepKind,
+    Trigger,
+    validate_deal,
+)
+from rwa_sim.errors import DataMissing, InputError, UnknownName
 
 SCHEMA = "rwa-sim/1"
 BUILT_IN = (Path(__file__).parent / "scenarios", Path(__file__).parents[1] / "scenarios")
 MAX_FILE_BYTES = 1_000_000
 MAX_SECONDS = 4_102_444_800  # 2100-01-01
 DATA_ENV = "RWA_SIM_DATA"
+DAY_S = 86_400
 
 
 def _decimal(value: Any) -> Decimal:
@@ -93,13 +103,9 @@ class OfftakeSection(_Section):
 
 
 class BondSection(_Section):
-    """Terms of the bond. One interest period is one reporting period."""
+    """The issue as a whole. One interest period is one reporting period."""
 
     name: Name
-    symbol: Annotated[str, Field(min_length=1, max_length=12, pattern=r"^[A-Z0-9-]+$")]
-    units: Annotated[int, Field(gt=0, le=10**9)]
-    face_usd: Amount
-    coupon_rate: Ratio
     issue: datetime
     period_months: Literal[1, 3, 6, 12]
     periods: Annotated[int, Field(gt=0, le=600)]
@@ -110,21 +116,9 @@ class BondSection(_Section):
             raise ValueError("key `issue` in UTC, such as 2021-01-01T00:00:00Z")
         if self.issue.day != 1 or self.issue.timestamp() < 0:
             raise ValueError("key `issue` on the first day of a month after 1970")
-        if self.face_usd == 0:
-            raise ValueError("key `face_usd` above zero")
         if _add_months(self.issue, self.period_months * self.periods).timestamp() > MAX_SECONDS:
             raise ValueError("a maturity before 2100")
         return self
-
-    @property
-    def face_usd6(self) -> int:
-        """Face value of one unit."""
-        return usd6_from_decimal(self.face_usd)
-
-    @property
-    def rate_wad(self) -> int:
-        """Coupon rate a year, 1e18 = 100 %."""
-        return int(Fraction(self.coupon_rate) * WAD)
 
     @property
     def boundaries_s(self) -> tuple[int, ...]:
@@ -134,14 +128,53 @@ class BondSection(_Section):
         )
 
 
-class WaterfallSection(_Section):
-    """Order of payment and trigger."""
+class ClassSection(_Section):
+    """A class of notes, senior first. Principal is repaid in equal instalments; one of them is a bullet."""
 
-    servicing_fee_bps: Annotated[int, Field(ge=0, le=1000)]
-    reserve_target_usd: Amount
+    name: Name
+    symbol: Annotated[str, Field(min_length=1, max_length=12, pattern=r"^[A-Z0-9-]+$")]
+    units: Annotated[int, Field(gt=0, le=10**9)]
+    face_usd: Amount
+    rate: Ratio
+    default_rate: Ratio = Decimal(0)
+    day_count: str = "30/360.BondBasis"
+    frequency: Annotated[int, Field(ge=1, le=12)] = 12
+    principal_start: Annotated[int, Field(ge=1, le=600)] = 1
+    principal_periods: Annotated[int, Field(ge=1, le=600)]
+
+    @property
+    def face_usd6(self) -> int:
+        """Face value of one unit."""
+        return usd6_from_decimal(self.face_usd)
+
+
+class StepSection(_Section):
+    """One step of the order of payment (docs/waterfall.md)."""
+
+    kind: StepKind = Field(strict=False)
+    payee: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9-]*$")] = ""
+    classes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    rate: Ratio = Decimal(0)
+    fixed_usd: Amount = Decimal(0)
+    basis: Basis = Field(Basis.NOTES, strict=False)
+    pro_rata: bool = False
+    to_pool: bool = False
+    bps: Bps = 0
+    reserve: bool = False
+
+
+class WaterfallSection(_Section):
+    """Cash trigger, breach triggers and default terms."""
+
     trigger: Trigger = Field(strict=False)
     threshold_kwh: Annotated[int, Field(ge=0, le=10**12)] = 0
     threshold_usd: Amount = Decimal(0)
+    min_oc_bps: Annotated[int, Field(ge=0, le=10**6)] = 0
+    max_delinquency_bps: Annotated[int, Field(ge=0, le=10**6)] = 0
+    min_dscr_bps: Annotated[int, Field(ge=0, le=10**6)] = 0
+    latched: bool = False
+    cure_window_days: Annotated[int, Field(ge=0, le=3660)] = 0
+    accelerate_on_default: bool = False
 
     @model_validator(mode="after")
     def _threshold_fits_the_trigger(self) -> WaterfallSection:
@@ -234,7 +267,11 @@ class Scenario(_Section):
     source: SourceSection
     offtake: OfftakeSection
     bond: BondSection
+    classes: Annotated[
+        tuple[ClassSection, ...], Field(alias="class", min_length=1, max_length=4, strict=False)
+    ]
     waterfall: WaterfallSection
+    steps: Annotated[tuple[StepSection, ...], Field(alias="step", min_length=1, max_length=16, strict=False)]
     oracle: OracleSection = OracleSection()
     market: MarketSection
     tokenised: TokenisedSection = TokenisedSection()
@@ -242,8 +279,32 @@ class Scenario(_Section):
 
     @property
     def original_usd6(self) -> int:
-        """Principal at issue."""
-        return self.bond.units * self.bond.face_usd6
+        """Principal at issue, all classes."""
+        return sum(entry.units * entry.face_usd6 for entry in self.classes)
+
+    def waterfall_terms(self, where: str) -> DealTerms:
+        """The order of payment as the waterfall takes it.
+
+        Raises:
+            InputError: a step names what does not exist, or the deal contradicts itself; names the key.
+        """
+        names = [entry.name for entry in self.classes]
+        terms = DealTerms(
+            classes=tuple(_class_terms(entry) for entry in self.classes),
+            steps=tuple(_step(step, names, f"step.{place}", where) for place, step in enumerate(self.steps)),
+            trigger=self.waterfall.trigger,
+            threshold=self.waterfall.threshold,
+            period_count=self.bond.periods,
+            maturity_s=self.bond.boundaries_s[-1],
+            min_oc_bps=self.waterfall.min_oc_bps,
+            max_delinquency_bps=self.waterfall.max_delinquency_bps,
+            min_dscr_bps=self.waterfall.min_dscr_bps,
+            latched=self.waterfall.latched,
+            cure_window_s=self.waterfall.cure_window_days * DAY_S,
+            accelerate_on_default=self.waterfall.accelerate_on_default,
+        )
+        validate_deal(terms, where)
+        return terms
 
 
 class LoadedScenario(_Section):
@@ -252,6 +313,11 @@ class LoadedScenario(_Section):
     scenario: Scenario
     path: Path
     sha256: str
+
+    @cached_property
+    def waterfall(self) -> DealTerms:
+        """The order of payment; checked when the scenario was loaded."""
+        return self.scenario.waterfall_terms(str(self.path))
 
     def data_file(self) -> Path:
         """The source's data file.
@@ -300,7 +366,9 @@ def load_scenario(name_or_path: str, seed: int | None = None) -> LoadedScenario:
         scenario = Scenario.model_validate(document)
     except ValidationError as error:
         raise _first_fault(path, error) from None
-    return LoadedScenario(scenario=scenario, path=path, sha256=hashlib.sha256(raw).hexdigest())
+    loaded = LoadedScenario(scenario=scenario, path=path, sha256=hashlib.sha256(raw).hexdigest())
+    validate_deal(loaded.waterfall, str(path))
+    return loaded
 
 
 def built_in_names() -> list[str]:
@@ -336,6 +404,41 @@ def _first_fault(path: Path, error: ValidationError) -> InputError:
     got = "" if isinstance(fault["input"], dict | BaseModel) else repr(fault["input"])
     expected = message[0].lower() + message[1:]
     return InputError(where=str(path), key=key, expected=expected.removeprefix("input should be "), got=got)
+
+
+def _class_terms(entry: ClassSection) -> ClassTerms:
+    return ClassTerms(
+        name=entry.name,
+        original_usd6=entry.units * entry.face_usd6,
+        rate_wad=_wad(entry.rate),
+        default_rate_wad=_wad(entry.default_rate),
+        day_count=entry.day_count,
+        frequency=entry.frequency,
+        principal_start=entry.principal_start,
+        principal_periods=entry.principal_periods,
+    )
+
+
+def _step(step: StepSection, names: list[str], key: str, where: str) -> Step:
+    for name in step.classes:
+        if name not in names:
+            raise UnknownName(where=where, key=f"{key}.classes", got=name, known=names)
+    return Step(
+        kind=step.kind,
+        payee=step.payee,
+        classes=tuple(names.index(name) for name in step.classes),
+        rate_wad=_wad(step.rate),
+        fixed_usd6=usd6_from_decimal(step.fixed_usd),
+        basis=step.basis,
+        pro_rata=step.pro_rata,
+        to_pool=step.to_pool,
+        bps=step.bps,
+        reserve=step.reserve,
+    )
+
+
+def _wad(rate: Decimal) -> int:
+    return int(Fraction(rate) * WAD)
 
 
 def _add_months(start: datetime, months: int) -> datetime:

@@ -19,19 +19,19 @@ from oracles.network import OracleNetwork, signer_addresses
 from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
 from oracles.schema import CashflowEvent, MeterReading, SignedReport
-from rwa_sim.chain.deploy import Deal, DealTerms, deploy_deal
+from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, deploy_deal
 from rwa_sim.chain.engine import Engine
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.domain.calendar import business_calendar
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.domain.records import CouponRecord, SettlementRecord, Trade
-from rwa_sim.domain.waterfall import PeriodReport, WaterfallTerms
+from rwa_sim.domain.tranches import PeriodReport
 from rwa_sim.rails.conventional import ConventionalRail
 from rwa_sim.rails.credits import Credit
 from rwa_sim.rails.events import EventLog
 from rwa_sim.rails.market_profile import MarketProfile, load_profile
 from rwa_sim.rails.servicing import service_coupons
-from rwa_sim.rails.tape import TapeTerms, allot, generate_tape
+from rwa_sim.rails.tape import Instrument, TapeTerms, allot, generate_tape
 from rwa_sim.rails.tokenised import RailTerms, TokenisedRail
 from rwa_sim.scenario import LoadedScenario, Scenario
 from rwa_sim.source import Metered, invoice, read_source, registers_at
@@ -79,11 +79,14 @@ def run(
     progress("readings", 1, 1)
 
     names = tuple(f"bank-{number:02d}" for number in range(1, scenario.market.participants + 1))
-    allotment = allot(names, scenario.bond.units, _stream(scenario, "allotment"))
-    tape = generate_tape(_tape_terms(scenario), allotment, _stream(scenario, "tape"))
+    allotments = {
+        entry.name: allot(names, entry.units, _stream(scenario, f"allotment {entry.name}"))
+        for entry in scenario.classes
+    }
+    tape = generate_tape(_tape_terms(scenario), allotments, _stream(scenario, "tape"))
 
     log = EventLog()
-    rail = _tokenised(loaded, engine, names, allotment, log, progress)
+    rail = _tokenised(loaded, engine, names, allotments, log, progress)
     network = _network(scenario, rail.deal, device, schedule)
     _queue(rail, network, scenario, metered, schedule, credits, tape)
     rail.run()
@@ -97,7 +100,7 @@ def run(
         ).settle(tape)
         coupons += service_coupons(
             profile,
-            _waterfall_terms(scenario),
+            loaded.waterfall,
             reports,
             credits,
             eligible_yield_bps=scenario.market.eligible_yield_bps,
@@ -129,7 +132,7 @@ def _tokenised(
     loaded: LoadedScenario,
     engine: Engine,
     names: tuple[str, ...],
-    allotment: dict[str, int],
+    allotments: dict[str, dict[str, int]],
     log: EventLog,
     progress: Progress,
 ) -> TokenisedRail:
@@ -142,17 +145,20 @@ def _tokenised(
         engine=engine,
         deal=deal,
         terms=_rail_terms(scenario),
-        waterfall_terms=_waterfall_terms(scenario),
+        waterfall_terms=loaded.waterfall,
         participants=names,
         log=log,
         rng=_stream(scenario, "affirmation"),
         progress=lambda period_id: progress("chain", period_id, count),
     )
     cash_usd6 = usd6_from_decimal(scenario.market.cash_usd)
-    face_usd6 = scenario.bond.face_usd6
-    opening = {name: cash_usd6 + allotment[name] * face_usd6 for name in names}
-    rail.open_accounts(issue_s - SETUP_LEAD_S // 2, opening)
-    rail.place_issue(issue_s, allotment, face_usd6)
+    subscribed = {
+        name: sum(allotments[entry.name][name] * entry.face_usd6 for entry in scenario.classes)
+        for name in names
+    }
+    rail.open_accounts(issue_s - SETUP_LEAD_S // 2, {name: cash_usd6 + subscribed[name] for name in names})
+    for entry in scenario.classes:
+        rail.place_issue(issue_s, entry.name, allotments[entry.name], entry.face_usd6)
     return rail
 
 
@@ -246,29 +252,18 @@ def _node_keys(scenario: Scenario) -> list[bytes]:
     return [derive_account(scenario.seed, f"oracle-{n}").key for n in range(1, scenario.oracle.nodes + 1)]
 
 
-def _waterfall_terms(scenario: Scenario) -> WaterfallTerms:
-    return WaterfallTerms(
-        original_usd6=scenario.original_usd6,
-        rate_wad=scenario.bond.rate_wad,
-        maturity_s=scenario.bond.boundaries_s[-1],
-        period_count=scenario.bond.periods,
-        fee_bps=scenario.waterfall.servicing_fee_bps,
-        reserve_target_usd6=usd6_from_decimal(scenario.waterfall.reserve_target_usd),
-        trigger=scenario.waterfall.trigger,
-        threshold=scenario.waterfall.threshold,
-    )
-
-
 def _deal_terms(loaded: LoadedScenario) -> DealTerms:
     scenario = loaded.scenario
     return DealTerms(
-        bond_name=scenario.bond.name,
-        symbol=scenario.bond.symbol,
+        name=scenario.bond.name,
         asset_id=asset_id_of(scenario.asset.id),
-        face_usd6=scenario.bond.face_usd6,
         issue_s=scenario.bond.boundaries_s[0],
         term_sheet_hash=bytes.fromhex(loaded.sha256),
-        waterfall=_waterfall_terms(scenario),
+        waterfall=loaded.waterfall,
+        issues=[
+            ClassIssue(symbol=entry.symbol, units=entry.units, face_usd6=entry.face_usd6)
+            for entry in scenario.classes
+        ],
         record_lag_s=scenario.tokenised.record_lag_s,
         signers=signer_addresses(_node_keys(scenario)),
         quorum=scenario.oracle.quorum,
@@ -310,6 +305,14 @@ def _tape_terms(scenario: Scenario) -> TapeTerms:
         price_spread_bps=market.price_spread_bps,
         short_sale_share=float(market.short_sale_share),
         office_hours_share=float(market.office_hours_share),
-        face_usd6=scenario.bond.face_usd6,
+        instruments=tuple(
+            Instrument(
+                name=entry.name,
+                face_usd6=entry.face_usd6,
+                principal_start=entry.principal_start,
+                principal_periods=entry.principal_periods,
+            )
+            for entry in scenario.classes
+        ),
         boundaries_s=scenario.bond.boundaries_s,
     )

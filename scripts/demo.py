@@ -22,25 +22,23 @@ alice, bob, anyone = (chain.account(name) for name in ("alice", "bob", "anyone")
 #    nodes, three of which must sign.
 node_keys = [rwa.derive_account(SEED, f"oracle-{number}").key for number in range(1, 5)]
 signers = rwa.signer_addresses(node_keys)
+notes = rwa.ClassTerms(
+    name="A", original_usd6=10**9, rate_wad=12 * 10**16, principal_periods=12
+)  # 1e18 = 100 %
+order = (
+    rwa.Step(kind=rwa.StepKind.FEE, payee="servicer", rate_wad=10**16),
+    rwa.Step(kind=rwa.StepKind.INTEREST, classes=(0,)),
+    rwa.Step(kind=rwa.StepKind.PRINCIPAL, classes=(0,)),
+    rwa.Step(kind=rwa.StepKind.RESIDUAL, payee="sponsor"),
+)
+maturity_s = int(datetime(2027, 6, 1, tzinfo=UTC).timestamp())
+trigger = {"trigger": rwa.Trigger.ENERGY, "threshold": 200_000}  # Wh
 waterfall = rwa.WaterfallTerms(
-    original_usd6=1_000_000_000,  # 100 units of 10 dollars, in millionths
-    rate_wad=12 * 10**16,  # 1e18 = 100 %
-    maturity_s=int(datetime(2027, 6, 1, tzinfo=UTC).timestamp()),
-    period_count=12,
-    fee_bps=100,
-    reserve_target_usd6=5_000_000,
-    trigger=rwa.Trigger.ENERGY,
-    threshold=200_000,  # Wh
+    classes=(notes,), steps=order, period_count=12, maturity_s=maturity_s, **trigger
 )
-terms = rwa.DealTerms(
-    bond_name="Roof Note",
-    symbol="ROOF1",
-    asset_id=rwa.asset_id_of(ASSET),
-    face_usd6=10_000_000,
-    issue_s=START,
-    waterfall=waterfall,
-    signers=signers,
-)
+issue = rwa.ClassIssue(symbol="ROOF1", units=100, face_usd6=10_000_000)  # 100 units of 10 dollars
+named = {"name": "Roof Note", "asset_id": rwa.asset_id_of(ASSET), "issue_s": START}
+terms = rwa.DealTerms(waterfall=waterfall, issues=[issue], signers=signers, **named)
 chain.submit([], at_s=START)
 deal = rwa.deploy_deal(chain, terms)
 for holder, units in ((alice, 60), (bob, 40)):

@@ -35,7 +35,10 @@ def compile_standard_json(request: dict[str, Any], contracts_dir: Path, work_dir
 
     binary = _npm_binary(contracts_dir, work_dir) if not _native_available() else None
     where: dict[str, Any] = {"solc_binary": binary} if binary else {"solc_version": SOLC_VERSION}
-    output: dict[str, Any] = solcx.compile_standard(request, **where)
+    try:
+        output: dict[str, Any] = solcx.compile_standard(request, **where)
+    except solcx.exceptions.SolcError as error:  # raised for faults in the sources, which the output names
+        output = json.loads(str(error.stdout_data))
     return output
 
 

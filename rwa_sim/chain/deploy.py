@@ -1,4 +1,4 @@
-"""A whole deal on one chain: cash, bond, feed, waterfall, coupons and settlement, wired together."""
+"""A whole deal on one chain: cash, classes of notes, feed, waterfall, coupons and settlement, wired together."""
 
 from __future__ import annotations
 
@@ -7,27 +7,60 @@ from dataclasses import dataclass
 
 from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.engine import Account, Engine
-from rwa_sim.domain.waterfall import Trigger, WaterfallTerms
+from rwa_sim.domain.tranches import Basis, ClassTerms, Step, StepKind, Trigger
+from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
 
 UNLIMITED = 2**256 - 1
 TRIGGER_CODE = {Trigger.ENERGY: 0, Trigger.CREDIT: 1}
+STEP_CODE = {kind: number for number, kind in enumerate(StepKind)}
+BASIS_CODE = {Basis.NOTES: 0, Basis.POOL: 1}
+DAY_COUNT_CODE = {
+    "30/360.BondBasis": 0,
+    "30E/360": 1,
+    "Actual/360": 2,
+    "Actual/365 (Fixed)": 3,
+    "ActualActual.ISMA": 4,
+    "ActualActual.ISDA": 5,
+}
+SPONSOR, AGENT = "sponsor", "agent"
+NOBODY = "0x" + "00" * 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassIssue:
+    """How a class of the waterfall is issued; units x face is its original principal."""
+
+    symbol: str
+    units: int
+    face_usd6: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DealTerms:
-    """What is written into the contracts. Times are UTC seconds."""
+    """What is written into the contracts. Times are UTC seconds; `issues` in the order of the classes."""
 
-    bond_name: str
-    symbol: str
+    name: str
     asset_id: bytes
-    face_usd6: int
     issue_s: int
     waterfall: WaterfallTerms
+    issues: Sequence[ClassIssue]
     signers: Sequence[str]
     quorum: int = 3
     fault_tolerance: int = 1
     record_lag_s: int = 0
+    call_s: int = 0
+    call_price_bps: int = 10_000
+    clean_up_bps: int = 0
     term_sheet_hash: bytes = bytes(32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealClass:
+    """One class of notes on chain: its register and its coupon ledger."""
+
+    name: str
+    bond: Contract
+    distributor: Contract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,66 +68,113 @@ class Deal:
     """The deployed contracts and the accounts that run them."""
 
     cash: Contract
-    bond: Contract
     feed: Contract
-    distributor: Contract
     waterfall: Contract
     dvp: Contract
+    classes: tuple[DealClass, ...]
     admin: Account
-    servicer: Account
+    agent: Account
     sponsor: Account
+    payees: dict[str, Account]
 
     @property
-    def contracts(self) -> tuple[Contract, ...]:
-        """All contracts, in order of creation."""
-        return (self.cash, self.bond, self.feed, self.distributor, self.waterfall, self.dvp)
+    def bond(self) -> Contract:
+        """Register of the senior class."""
+        return self.classes[0].bond
+
+    @property
+    def distributor(self) -> Contract:
+        """Coupon ledger of the senior class."""
+        return self.classes[0].distributor
+
+    def class_named(self, name: str) -> DealClass:
+        """The class of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return {entry.name: entry for entry in self.classes}[name]
 
     def enrol(self, holder: Account, cash_usd6: int, at_s: int | None = None) -> None:
         """Give an account opening cash, and let the settlement contract move what its owner signs for."""
         self.cash.send("mint", holder.address, cash_usd6, sender=self.admin, at_s=at_s)
-        for token in (self.bond, self.cash):
+        for token in (self.cash, *(entry.bond for entry in self.classes)):
             token.send("approve", self.dvp.address, UNLIMITED, sender=holder)
 
 
 def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
     """Create and wire the contracts of one deal.
 
-    The admin account holds every role; nobody else holds any but the waterfall, which declares coupons.
+    The admin account holds every role but those of the waterfall, which declares coupons and retires repaid units.
 
     Raises:
         Reverted: a constructor or a grant was refused (contradictory terms).
     """
-    admin, servicer, sponsor = (engine.account(label) for label in ("admin", "servicer", "sponsor"))
+    admin, agent, sponsor = (engine.account(label) for label in ("admin", AGENT, SPONSOR))
+    payees = {step.payee: engine.account(step.payee) for step in terms.waterfall.steps if step.payee}
     cash = deploy(engine, "Stablecoin", "Simulated dollar", "simUSD", admin.address, sender=admin)
-    bond = deploy(
-        engine, "BondToken", terms.bond_name, terms.symbol, _bond_terms(terms), admin.address, sender=admin
-    )
     feed = deploy(engine, "CashflowFeed", admin.address, sender=admin)
-    distributor = deploy(engine, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin)
-    setup = {
-        "feed": feed.address,
-        "bond": bond.address,
-        "cash": cash.address,
-        "distributor": distributor.address,
-        "servicer": servicer.address,
-        "sponsor": sponsor.address,
-        "feeBps": terms.waterfall.fee_bps,
-        "reserveTargetUsd6": terms.waterfall.reserve_target_usd6,
-        "trigger": TRIGGER_CODE[terms.waterfall.trigger],
-        "threshold": terms.waterfall.threshold,
-        "recordLagS": terms.record_lag_s,
-    }
-    waterfall = deploy(engine, "Waterfall", setup, sender=admin)
+    classes = tuple(
+        _deploy_class(engine, terms, entry, issue, cash, admin)
+        for entry, issue in zip(terms.waterfall.classes, terms.issues, strict=True)
+    )
+    waterfall = deploy(
+        engine,
+        "Waterfall",
+        _deal_terms(terms, feed, cash, agent),
+        [
+            _class_terms(entry, deployed)
+            for entry, deployed in zip(terms.waterfall.classes, classes, strict=True)
+        ],
+        [_step(step, payees) for step in terms.waterfall.steps],
+        sender=admin,
+    )
     dvp = deploy(engine, "DvPSettlement", sender=admin)
 
-    for contract, role, holder in (
-        (cash, "MINTER_ROLE", admin.address),
-        (cash, "BLOCKER_ROLE", admin.address),
-        (bond, "ISSUER_ROLE", admin.address),
-        (distributor, "ENGINE_ROLE", waterfall.address),
-    ):
-        contract.send("grantRole", contract.call(role), holder, sender=admin)
-    config = {
+    _grant(cash, "MINTER_ROLE", admin.address, admin)
+    _grant(cash, "BLOCKER_ROLE", admin.address, admin)
+    for entry in classes:
+        _grant(entry.bond, "ISSUER_ROLE", admin.address, admin)
+        _grant(entry.bond, "RETIRER_ROLE", waterfall.address, admin)
+        _grant(entry.distributor, "ENGINE_ROLE", waterfall.address, admin)
+    feed.send("registerAsset", terms.asset_id, _feed_config(terms, waterfall), sender=admin)
+    return Deal(
+        cash=cash,
+        feed=feed,
+        waterfall=waterfall,
+        dvp=dvp,
+        classes=classes,
+        admin=admin,
+        agent=agent,
+        sponsor=sponsor,
+        payees=payees,
+    )
+
+
+def _deploy_class(
+    engine: Engine, terms: DealTerms, entry: ClassTerms, issue: ClassIssue, cash: Contract, admin: Account
+) -> DealClass:
+    bond_terms = {
+        "assetId": terms.asset_id,
+        "faceUsd6": issue.face_usd6,
+        "rateWad": entry.rate_wad,
+        "issueTime": terms.issue_s,
+        "maturityTime": terms.waterfall.maturity_s,
+        "periodCount": terms.waterfall.period_count,
+        "termSheetHash": terms.term_sheet_hash,
+    }
+    name = f"{terms.name} {entry.name}"
+    bond = deploy(engine, "BondToken", name, issue.symbol, bond_terms, admin.address, sender=admin)
+    distributor = deploy(engine, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin)
+    return DealClass(name=entry.name, bond=bond, distributor=distributor)
+
+
+def _grant(contract: Contract, role: str, holder: str, admin: Account) -> None:
+    contract.send("grantRole", contract.call(role), holder, sender=admin)
+
+
+def _feed_config(terms: DealTerms, waterfall: Contract) -> dict[str, object]:
+    return {
         "signers": sorted(terms.signers, key=lambda address: int(address, 16)),
         "quorum": terms.quorum,
         "faultTolerance": terms.fault_tolerance,
@@ -102,27 +182,56 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
         "sink": waterfall.address,
         "unit": "Wh",
     }
-    feed.send("registerAsset", terms.asset_id, config, sender=admin)
-    return Deal(
-        cash=cash,
-        bond=bond,
-        feed=feed,
-        distributor=distributor,
-        waterfall=waterfall,
-        dvp=dvp,
-        admin=admin,
-        servicer=servicer,
-        sponsor=sponsor,
-    )
 
 
-def _bond_terms(terms: DealTerms) -> dict[str, object]:
+def _deal_terms(terms: DealTerms, feed: Contract, cash: Contract, agent: Account) -> dict[str, object]:
+    rule = terms.waterfall
     return {
+        "feed": feed.address,
         "assetId": terms.asset_id,
-        "faceUsd6": terms.face_usd6,
-        "rateWad": terms.waterfall.rate_wad,
-        "issueTime": terms.issue_s,
-        "maturityTime": terms.waterfall.maturity_s,
-        "periodCount": terms.waterfall.period_count,
-        "termSheetHash": terms.term_sheet_hash,
+        "cash": cash.address,
+        "agent": agent.address,
+        "trigger": TRIGGER_CODE[rule.trigger],
+        "threshold": rule.threshold,
+        "recordLagS": terms.record_lag_s,
+        "periodCount": rule.period_count,
+        "maturityTime": rule.maturity_s,
+        "minOcBps": rule.min_oc_bps,
+        "maxDelinquencyBps": rule.max_delinquency_bps,
+        "minDscrBps": rule.min_dscr_bps,
+        "latched": rule.latched,
+        "cureWindowS": rule.cure_window_s,
+        "accelerateOnDefault": rule.accelerate_on_default,
+        "callTime": terms.call_s,
+        "callPriceBps": terms.call_price_bps,
+        "cleanUpBps": terms.clean_up_bps,
+    }
+
+
+def _class_terms(entry: ClassTerms, deployed: DealClass) -> dict[str, object]:
+    return {
+        "bond": deployed.bond.address,
+        "distributor": deployed.distributor.address,
+        "originalUsd6": entry.original_usd6,
+        "rateWad": entry.rate_wad,
+        "defaultRateWad": entry.default_rate_wad,
+        "dayCount": DAY_COUNT_CODE[entry.day_count],
+        "frequency": entry.frequency,
+        "principalStart": entry.principal_start,
+        "principalPeriods": entry.principal_periods,
+    }
+
+
+def _step(step: Step, payees: dict[str, Account]) -> dict[str, object]:
+    return {
+        "kind": STEP_CODE[step.kind],
+        "classMask": sum(1 << place for place in step.classes),
+        "proRata": step.pro_rata,
+        "toPool": step.to_pool,
+        "reserveCovers": step.reserve,
+        "basis": BASIS_CODE[step.basis],
+        "bps": step.bps,
+        "rateWad": step.rate_wad,
+        "fixedUsd6": step.fixed_usd6,
+        "payee": payees[step.payee].address if step.payee else NOBODY,
     }

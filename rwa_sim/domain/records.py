@@ -19,10 +19,11 @@ class SettlementStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trade:
-    """One line of the trade tape: a bilateral sale agreed at an instant."""
+    """One line of the trade tape: a bilateral sale of units of a class, agreed at an instant."""
 
     trade_id: str
     executed_at_s: int
+    instrument: str
     seller: str
     buyer: str
     units: int
@@ -67,12 +68,15 @@ class CouponRecord:
 
     Instants in order: cash credited to the collection account, amount determined,
     record date, paid by the rail, spendable as bank money by the investor.
-    `due_usd6` is what the terms owed (arrears included), `paid_usd6` what holders
-    received, `parked_usd6` what is held for payees that cannot receive.
+    `due_usd6` is the interest due for this coupon and the principal paid with it,
+    `interest_usd6` and `principal_usd6` what of it was paid, `arrears_paid_usd6` what came
+    for earlier coupons; `paid_usd6` is what holders received by now, `parked_usd6` what is
+    held for payees that cannot receive.
     """
 
     rail: str
     profile: str
+    instrument: str
     coupon_id: int
     period_id: int
     period_start_s: int
@@ -83,9 +87,11 @@ class CouponRecord:
     paid_at_s: int
     spendable_at_s: int
     due_usd6: int
+    interest_usd6: int
+    principal_usd6: int
+    arrears_paid_usd6: int
     paid_usd6: int
     parked_usd6: int
-    servicing_fee_usd6: int
     float_income_usd6: int
     manual_touches: int
     gas: int

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 
 
 class Ledger:
-    """Units and cash by party. A transfer moves everything asked for or nothing.
+    """Units by class and party, and cash by party. A transfer moves everything asked for or nothing.
 
     Cash enters by `mint` and never otherwise, so cash in all accounts is what was minted (I2).
     """
 
     def __init__(self) -> None:
-        self.units: Counter[str] = Counter()
+        self.units: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self.cash_usd6: Counter[str] = Counter()
         self.minted_usd6 = 0
-        self._history: dict[str, tuple[list[int], list[int]]] = {}
+        self._history: dict[tuple[str, str], tuple[list[int], list[int]]] = {}
 
-    def issue(self, party: str, units: int, at_s: int) -> None:
+    def issue(self, instrument: str, party: str, units: int, at_s: int) -> None:
         """Create units for a first holder in the block of that second."""
-        self._move_units(party, units, at_s)
+        self._move_units(instrument, party, units, at_s)
 
-    def units_at(self, record_s: int) -> dict[str, int]:
+    def units_at(self, instrument: str, record_s: int) -> dict[str, int]:
         """Units by holder of record when that second was over; holders of none are left out."""
         held = {}
-        for party, (seconds, balances) in sorted(self._history.items()):
+        for (name, party), (seconds, balances) in sorted(self._history.items()):
             index = bisect_right(seconds, record_s)
-            if index and balances[index - 1]:
+            if name == instrument and index and balances[index - 1]:
                 held[party] = balances[index - 1]
         return held
 
@@ -47,27 +47,31 @@ class Ledger:
         self.cash_usd6[payer] -= amount_usd6
         self.cash_usd6[payee] += amount_usd6
 
-    def shortage(self, seller: str, buyer: str, units: int, cash_usd6: int) -> str:
+    def shortage(self, instrument: str, seller: str, buyer: str, units: int, cash_usd6: int) -> str:
         """What a trade lacks: 'securities', 'cash', or '' if it can settle."""
-        if self.units[seller] < units:
+        if self.units[instrument][seller] < units:
             return "securities"
         return "cash" if self.cash_usd6[buyer] < cash_usd6 else ""
 
-    def settle(self, seller: str, buyer: str, units: int, cash_usd6: int, at_s: int) -> None:
+    def settle(self, instrument: str, seller: str, buyer: str, units: int, cash_usd6: int, at_s: int) -> None:
         """Move both legs of a trade in the block of that second.
 
         Raises:
             ValueError: a leg is short.
         """
-        short = self.shortage(seller, buyer, units, cash_usd6)
+        short = self.shortage(instrument, seller, buyer, units, cash_usd6)
         if short:
             raise ValueError(f"{seller} to {buyer}: {short} short")
         self.pay(buyer, seller, cash_usd6)
-        self._move_units(seller, -units, at_s)
-        self._move_units(buyer, units, at_s)
+        self._move_units(instrument, seller, -units, at_s)
+        self._move_units(instrument, buyer, units, at_s)
 
-    def _move_units(self, party: str, units: int, at_s: int) -> None:
-        self.units[party] += units
-        seconds, balances = self._history.setdefault(party, ([], []))
+    def retire(self, instrument: str, party: str, at_s: int) -> None:
+        """Destroy all units of a holder."""
+        self._move_units(instrument, party, -self.units[instrument][party], at_s)
+
+    def _move_units(self, instrument: str, party: str, units: int, at_s: int) -> None:
+        self.units[instrument][party] += units
+        seconds, balances = self._history.setdefault((instrument, party), ([], []))
         seconds.append(at_s)
-        balances.append(self.units[party])
+        balances.append(self.units[instrument][party])

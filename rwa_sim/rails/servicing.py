@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
 from rwa_sim.domain.records import CouponRecord
-from rwa_sim.domain.waterfall import PeriodReport, Trigger, WaterfallState, WaterfallTerms, on_report
+from rwa_sim.domain.tranches import ClassPayment, DealTerms, PeriodReport, Trigger, on_report, opening_state
 from rwa_sim.rails.conventional import RAIL, float_income_usd6
 from rwa_sim.rails.credits import Credit
 from rwa_sim.rails.events import EventLog
@@ -26,7 +26,7 @@ PAYMENT_TIME, SPENDABLE_TIME = time(10, 0), time(10, 0)  # [A] local
 
 def service_coupons(
     profile: MarketProfile,
-    terms: WaterfallTerms,
+    terms: DealTerms,
     reports: Sequence[PeriodReport],
     credits: Sequence[Credit],
     *,
@@ -34,7 +34,7 @@ def service_coupons(
     log: EventLog,
     rng: Random,
 ) -> list[CouponRecord]:
-    """One record for each distribution: every credited period is distributed on the next payment date.
+    """One record for each class and distribution: a credited period is distributed on the next payment date.
 
     Args:
         profile: lags and error rate.
@@ -49,45 +49,74 @@ def service_coupons(
         CalendarYearMissing: a date falls in a year without holiday data.
     """
     terms = replace(terms, trigger=Trigger.CREDIT, threshold=1)
-    state = WaterfallState()
+    state = opening_state(terms)
     records: list[CouponRecord] = []
     for report, credit in zip(reports, credits, strict=True):
-        step = on_report(terms, state, report)
-        state = step.state
-        if step.allocation is None or step.allocation.coupon_usd6 == 0:
+        outcome = on_report(terms, state, report)
+        state = outcome.state
+        if outcome.distribution is None:
             continue
-        dates = _dates(profile, credit.booked_at_s)
-        wrong = rng.random() < float(profile.p_manual_error.value)
-        paid_date = dates["payment"]
+        payday = _Payday(profile, credit, eligible_yield_bps, wrong=rng.random() < _error_rate(profile))
+        for index, payment in enumerate(outcome.distribution.classes):
+            if payment.interest_due_usd6 + payment.principal_paid_usd6 + payment.arrears_paid_usd6 == 0:
+                continue
+            records.append(
+                payday.record(
+                    report, terms.classes[index].name, state.classes[index].coupon_count, payment, index == 0
+                )
+            )
+            _log(log, profile, records[-1], wrong=payday.wrong)
+    return records
+
+
+class _Payday:
+    """One payment date: who determined when, and when the money is there."""
+
+    def __init__(self, profile: MarketProfile, credit: Credit, yield_bps: int, *, wrong: bool) -> None:
+        self.wrong = wrong
+        self._profile, self._credit, self._yield_bps = profile, credit, yield_bps
+        self._dates = _dates(profile, credit.booked_at_s)
+        self._paid_date = self._dates["payment"]
         if wrong:
-            paid_date = profile.business_calendar.advance(paid_date, profile.error_correction_bd.value)
-        paid_at_s = _instant(profile, paid_date, PAYMENT_TIME)
-        spendable = profile.business_calendar.advance(paid_date, profile.custodian_hop_bd.value)
-        record = CouponRecord(
+            correction_bd = profile.error_correction_bd.value
+            self._paid_date = profile.business_calendar.advance(self._paid_date, correction_bd)
+
+    def record(
+        self, report: PeriodReport, instrument: str, coupon_id: int, payment: ClassPayment, first: bool
+    ) -> CouponRecord:
+        """The coupon of one class; what belongs to the whole distribution is booked with the first."""
+        profile = self._profile
+        paid_at_s = _instant(profile, self._paid_date, PAYMENT_TIME)
+        spendable = profile.business_calendar.advance(self._paid_date, profile.custodian_hop_bd.value)
+        waited_s = paid_at_s - self._credit.booked_at_s
+        income_usd6 = float_income_usd6(self._credit.amount_usd6, self._yield_bps, waited_s)
+        return CouponRecord(
             rail=RAIL,
             profile=profile.name,
-            coupon_id=state.coupon_count,
+            instrument=instrument,
+            coupon_id=coupon_id,
             period_id=report.period_id,
             period_start_s=report.period_start_s,
             period_end_s=report.period_end_s,
-            credited_at_s=credit.booked_at_s,
-            determined_at_s=_instant(profile, dates["determination"], PAYMENT_TIME),
-            record_at_s=_instant(profile, dates["record"], PAYMENT_TIME),
+            credited_at_s=self._credit.booked_at_s,
+            determined_at_s=_instant(profile, self._dates["determination"], PAYMENT_TIME),
+            record_at_s=_instant(profile, self._dates["record"], PAYMENT_TIME),
             paid_at_s=paid_at_s,
             spendable_at_s=_instant(profile, spendable, SPENDABLE_TIME),
-            due_usd6=step.due_usd6,
-            paid_usd6=step.allocation.coupon_usd6,
+            due_usd6=payment.interest_due_usd6 + payment.principal_paid_usd6,
+            interest_usd6=payment.interest_paid_usd6,
+            principal_usd6=payment.principal_paid_usd6,
+            arrears_paid_usd6=payment.arrears_paid_usd6,
+            paid_usd6=payment.interest_paid_usd6 + payment.arrears_paid_usd6 + payment.principal_paid_usd6,
             parked_usd6=0,
-            servicing_fee_usd6=step.allocation.fees_usd6,
-            float_income_usd6=float_income_usd6(
-                credit.amount_usd6, eligible_yield_bps, paid_at_s - credit.booked_at_s
-            ),
-            manual_touches=profile.manual_touches_per_coupon.value,
+            float_income_usd6=income_usd6 if first else 0,
+            manual_touches=profile.manual_touches_per_coupon.value if first else 0,
             gas=0,
         )
-        records.append(record)
-        _log(log, profile, record, wrong=wrong)
-    return records
+
+
+def _error_rate(profile: MarketProfile) -> float:
+    return float(profile.p_manual_error.value)
 
 
 def _dates(profile: MarketProfile, credited_at_s: int) -> dict[str, date]:
@@ -116,6 +145,7 @@ def _log(log: EventLog, profile: MarketProfile, record: CouponRecord, *, wrong: 
         ("CouponPaid", record.paid_at_s),
         ("CouponSpendable", record.spendable_at_s),
     ):
-        log.add(t_s, rail, kind, coupon_id=record.coupon_id, amount_usd6=record.paid_usd6)
+        named = {"instrument": record.instrument, "coupon_id": record.coupon_id}
+        log.add(t_s, rail, kind, **named, amount_usd6=record.paid_usd6)
     if wrong:
-        log.add(record.paid_at_s, rail, "CouponCorrected", coupon_id=record.coupon_id)
+        log.add(record.paid_at_s, rail, "CouponCorrected", **named)

@@ -1,4 +1,4 @@
-"""The trade tape: who sells how much to whom, when, for how much. Both rails get the same one."""
+"""The trade tape: who sells how much of what to whom, when, for how much. Both rails get the same one."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ OFFICE_OPEN_S, OFFICE_CLOSE_S = 8 * 3600, 16 * 3600  # UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """A class of notes as the tape sees it: face value of a unit and its schedule of principal."""
+
+    name: str
+    face_usd6: int
+    principal_start: int
+    principal_periods: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TapeTerms:
-    """What the tape is drawn from. Shares are probabilities; nothing here is money but the face value."""
+    """What the tape is drawn from. Shares are probabilities; nothing here is money but the face values."""
 
     trades: int
     units_median: int
@@ -23,7 +33,7 @@ class TapeTerms:
     price_spread_bps: int
     short_sale_share: float
     office_hours_share: float
-    face_usd6: int
+    instruments: tuple[Instrument, ...]
     boundaries_s: tuple[int, ...]
 
 
@@ -41,8 +51,8 @@ def allot(participants: tuple[str, ...], units: int, rng: Random) -> dict[str, i
     }
 
 
-def generate_tape(terms: TapeTerms, holdings: dict[str, int], rng: Random) -> tuple[Trade, ...]:
-    """Draw the tape in order of time.
+def generate_tape(terms: TapeTerms, holdings: dict[str, dict[str, int]], rng: Random) -> tuple[Trade, ...]:
+    """Draw the tape in order of time. Classes are drawn by the units in issue.
 
     Sellers are drawn by what they hold once every earlier trade has settled, except for a share of
     short sales: those sell more than that and must be bought in before delivery. Prices are the
@@ -50,23 +60,27 @@ def generate_tape(terms: TapeTerms, holdings: dict[str, int], rng: Random) -> tu
 
     Args:
         terms: distributions.
-        holdings: units by participant at the start.
+        holdings: units by class and participant at the start.
         rng: the tape's own stream.
     """
-    positions = dict(holdings)
+    books = {name: dict(held) for name, held in holdings.items()}
+    sizes = [sum(books[instrument.name].values()) for instrument in terms.instruments]
     instants = sorted(_instant(terms, rng) for _ in range(terms.trades))
     tape = []
     for number, executed_at_s in enumerate(instants, start=1):
+        instrument = rng.choices(terms.instruments, weights=sizes)[0]
+        positions = books[instrument.name]
         units = max(1, round(math.exp(rng.gauss(math.log(terms.units_median), terms.size_sigma))))
         seller = _seller(positions, units, rng, short=rng.random() < terms.short_sale_share)
         buyer = rng.choice([name for name in positions if name != seller])
-        price_usd6 = _price_usd6(terms, executed_at_s, rng)
+        price_usd6 = _price_usd6(terms, instrument, executed_at_s, rng)
         positions[seller] -= units
         positions[buyer] += units
         tape.append(
             Trade(
                 trade_id=f"T{number:06d}",
                 executed_at_s=executed_at_s,
+                instrument=instrument.name,
                 seller=seller,
                 buyer=buyer,
                 units=units,
@@ -96,9 +110,11 @@ def _seller(positions: dict[str, int], units: int, rng: Random, *, short: bool) 
     return rng.choices(able, weights=[positions[name] for name in able])[0]
 
 
-def _price_usd6(terms: TapeTerms, at_s: int, rng: Random) -> int:
-    periods = len(terms.boundaries_s) - 1
+def _price_usd6(terms: TapeTerms, instrument: Instrument, at_s: int, rng: Random) -> int:
+    """Face value not yet scheduled for repayment, give or take the spread, rounded down."""
     past = sum(1 for end in terms.boundaries_s[1:] if end <= at_s)
+    repaid = min(max(0, past - instrument.principal_start + 1), instrument.principal_periods)
+    remaining = instrument.principal_periods - repaid
     spread_bps = round(rng.gauss(0, terms.price_spread_bps))
-    price = terms.face_usd6 * (periods - past) * (BPS + spread_bps) // (periods * BPS)
+    price = instrument.face_usd6 * remaining * (BPS + spread_bps) // (instrument.principal_periods * BPS)
     return max(1, price)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rwa_sim.domain.tranches import Step, StepKind
 from rwa_sim.errors import ResultFailed
 from rwa_sim.rails.tokenised import TokenisedRail
 
@@ -12,6 +14,7 @@ from rwa_sim.rails.tokenised import TokenisedRail
 class Flows:
     """collected = coupons + parked + fees + reserve + residual + carry, exactly.
 
+    `fees` includes hedge payments and repaid advances.
     `carry` is cash collected and not yet distributed, and what roundings left for the next coupon.
     """
 
@@ -24,7 +27,7 @@ class Flows:
     carry_usd6: int
 
 
-def trace_flows(rail: TokenisedRail, collected_usd6: int) -> Flows:
+def trace_flows(rail: TokenisedRail, steps: Sequence[Step], collected_usd6: int) -> Flows:
     """Read the balances of the chain and compare them with what the bank credited.
 
     Raises:
@@ -33,11 +36,15 @@ def trace_flows(rail: TokenisedRail, collected_usd6: int) -> Flows:
     deal = rail.deal
     coupons = sum(row.amount_usd6 for row in rail.payments if row.status == "paid")
     parked = sum(row.amount_usd6 for row in rail.payments if row.status == "parked")
-    fees = sum(row.allocation.fees_usd6 for row in rail.allocations)
-    residual = sum(row.allocation.residual_usd6 for row in rail.allocations)
+    fees = residual = 0
+    for row in rail.allocations:
+        for step, amount_usd6 in zip(steps, row.distribution.step_paid_usd6, strict=True):
+            fees += amount_usd6 if step.payee and step.kind is not StepKind.RESIDUAL else 0
+            residual += amount_usd6 if step.kind is StepKind.RESIDUAL else 0
     reserve = deal.waterfall.call("state").reserveUsd6
     waiting = deal.cash.call("balanceOf", deal.waterfall.address) - reserve
-    rounding = deal.cash.call("balanceOf", deal.distributor.address) - parked
+    ledgers = [deal.cash.call("balanceOf", entry.distributor.address) for entry in deal.classes]
+    rounding = sum(ledgers) - parked
     flows = Flows(
         collected_usd6=collected_usd6,
         coupons_usd6=coupons,

@@ -10,6 +10,7 @@ from typing import Any
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd_text
 from rwa_sim.rails.market_profile import MARKS
+from rwa_sim.results.classes import ClassResult
 from rwa_sim.results.flows import Flows
 from rwa_sim.results.metrics import MarketTerms, Value
 from rwa_sim.results.plots import figures
@@ -20,7 +21,11 @@ STYLE = Path(__file__).with_name("page.css")
 
 
 def render_page(
-    result: RunResult, metrics: Mapping[str, Mapping[str, Value]], flows: Flows, terms: MarketTerms
+    result: RunResult,
+    metrics: Mapping[str, Mapping[str, Value]],
+    flows: Flows,
+    classes: Sequence[ClassResult],
+    terms: MarketTerms,
 ) -> str:
     """The whole page as HTML. Every text that came from a file is escaped."""
     from plotly.offline import get_plotlyjs
@@ -30,6 +35,7 @@ def render_page(
     parts = [
         _header(result, metrics),
         _section("Both rails, one tape", _comparison(worlds, metrics)),
+        _section("Classes of notes", _classes(classes)),
         *(_figure(number, *entry) for number, entry in enumerate(figures(result, terms))),
         _section("Cash, to the last micro-dollar", _flows(flows)),
         _section("What the source needed", _list(result.metered.notes)),
@@ -83,6 +89,31 @@ def _comparison(worlds: Sequence[str], metrics: Mapping[str, Mapping[str, Value]
     return (
         f'<div class="scroll"><table><thead><tr><th>measure</th>{head}<th>definition</th></tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _classes(classes: Sequence[ClassResult]) -> str:
+    rows = []
+    for entry in classes:
+        figures = entry.analytics
+        wal = f"{float(figures.wal_years):.2f}" if figures and figures.wal_years is not None else "none"
+        cells = (
+            usd_text(entry.original_usd6, 0),
+            usd_text(entry.interest_usd6),
+            usd_text(entry.principal_usd6),
+            f"{100 * figures.yield_rate:.3f} %" if figures else "none",
+            wal,
+            f"{figures.macaulay_years:.2f}" if figures else "none",
+            f"{figures.modified_years:.2f}" if figures else "none",
+        )
+        numbers = "".join(f'<td class="num">{escape(text)}</td>' for text in cells)
+        rows.append(f"<tr><td>{escape(entry.world)}</td><td>{escape(entry.name)}</td>{numbers}</tr>")
+    heads = ("original USD", "interest USD", "principal USD", "yield", "WAL years", "duration", "modified")
+    head = "".join(f'<th class="num">{text}</th>' for text in heads)
+    return (
+        "<p>At par from the issue date, money counted on the day it is spendable; yield a year, compounded by period, "
+        'on 30/360; durations in years.</p><div class="scroll"><table><thead><tr><th>world</th><th>class</th>'
+        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

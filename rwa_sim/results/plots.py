@@ -10,7 +10,7 @@ from rwa_sim.domain.records import CouponRecord, SettlementRecord
 from rwa_sim.results.metrics import MarketTerms, latencies_s, replacement_exposure_usd6
 from rwa_sim.simulation import RunResult
 
-COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8", "#4d7c0f")
+COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8", "#4d7c0f", "#0e7490", "#a16207")
 SECOND_TICKS = {
     10: "10 s",
     60: "1 min",
@@ -165,25 +165,31 @@ def _waterfall(result: RunResult) -> Any:
         else f"{row.first_period_id}-{row.last_period_id}"
         for row in rows
     ]
-    parts = (
-        ("fees", "fees_usd6"),
-        ("interest", "interest_usd6"),
-        ("principal", "principal_usd6"),
-        ("reserve", "reserve_in_usd6"),
-        ("residual", "residual_usd6"),
-    )
     figure = go.Figure()
-    for (label, key), colour in zip(parts, COLOURS, strict=False):
-        dollars = [getattr(row.allocation, key) / USD6 for row in rows]
-        figure.add_bar(x=labels, y=dollars, name=label, marker={"color": colour})
-    collected = [row.allocation.available_usd6 / USD6 for row in rows]
+    for number, (label, amounts) in enumerate(_steps_by_label(result).items()):
+        colour = COLOURS[number % len(COLOURS)]
+        figure.add_bar(x=labels, y=[a / USD6 for a in amounts], name=label, marker={"color": colour})
+    collected = [row.distribution.available_usd6 / USD6 for row in rows]
     figure.add_scatter(
         x=labels, y=collected, name="collected", mode="lines", line={"color": "#111827", "width": 1.5}
     )
     figure.update_layout(**LAYOUT, barmode="stack")
-    figure.update_xaxes(title="period", type="category")
+    figure.update_xaxes(title="period", type="category", nticks=20)
     figure.update_yaxes(title="USD")
     return figure
+
+
+def _steps_by_label(result: RunResult) -> dict[str, list[int]]:
+    """What each step paid, distribution by distribution, steps named for people."""
+    terms, rows = result.loaded.waterfall, result.rail.allocations
+    labelled: dict[str, list[int]] = {}
+    for place, step in enumerate(terms.steps):
+        names = " ".join(terms.classes[index].name for index in step.classes) or step.payee
+        label = f"{step.kind.replace('_', ' ')} {names}".strip()
+        amounts = [row.distribution.step_paid_usd6[place] for row in rows]
+        known = labelled.get(label)
+        labelled[label] = [a + b for a, b in zip(known, amounts, strict=True)] if known else amounts
+    return labelled
 
 
 def _energy(result: RunResult) -> Any:

@@ -13,7 +13,10 @@ from rwa_sim.simulation import RunResult
 
 TRACE_SQL = Path(__file__).with_name("trace.sql")
 TABLES: dict[str, str] = {
-    "trades": "trade_id TEXT, executed_at_s BIGINT, seller TEXT, buyer TEXT, units BIGINT, cash_usd6 BIGINT",
+    "trades": (
+        "trade_id TEXT, executed_at_s BIGINT, instrument TEXT, seller TEXT, buyer TEXT, units BIGINT,"
+        " cash_usd6 BIGINT"
+    ),
     "settlements": (
         "rail TEXT, profile TEXT, trade_id TEXT, status TEXT, executed_at_s BIGINT, intended_at_s BIGINT,"
         " finalized_at_s BIGINT, ended_at_s BIGINT, units BIGINT, cash_usd6 BIGINT, attempts INTEGER,"
@@ -32,18 +35,27 @@ TABLES: dict[str, str] = {
         " config_digest TEXT, signature_count INTEGER, signatures TEXT, tx_hash TEXT, gas BIGINT"
     ),
     "allocations": (
-        "coupon_id BIGINT, first_period_id BIGINT, last_period_id BIGINT, at_s BIGINT, available_usd6 BIGINT,"
-        " reserve_out_usd6 BIGINT, fees_usd6 BIGINT, interest_usd6 BIGINT, principal_usd6 BIGINT,"
-        " reserve_in_usd6 BIGINT, residual_usd6 BIGINT"
+        "distribution_id BIGINT, first_period_id BIGINT, last_period_id BIGINT, at_s BIGINT,"
+        " available_usd6 BIGINT, reserve_in_usd6 BIGINT, reserve_out_usd6 BIGINT, left_usd6 BIGINT,"
+        " breached BOOLEAN"
+    ),
+    "allocation_steps": (
+        "distribution_id BIGINT, step INTEGER, kind TEXT, payee TEXT, classes TEXT, paid_usd6 BIGINT"
+    ),
+    "class_payments": (
+        "distribution_id BIGINT, instrument TEXT, coupon_id BIGINT, interest_due_usd6 BIGINT,"
+        " interest_paid_usd6 BIGINT, arrears_paid_usd6 BIGINT, principal_paid_usd6 BIGINT"
     ),
     "coupons": (
-        "rail TEXT, profile TEXT, coupon_id BIGINT, period_id BIGINT, period_start_s BIGINT,"
+        "rail TEXT, profile TEXT, instrument TEXT, coupon_id BIGINT, period_id BIGINT, period_start_s BIGINT,"
         " period_end_s BIGINT, credited_at_s BIGINT, determined_at_s BIGINT, record_at_s BIGINT, paid_at_s BIGINT,"
-        " spendable_at_s BIGINT, due_usd6 BIGINT, paid_usd6 BIGINT, parked_usd6 BIGINT,"
-        " servicing_fee_usd6 BIGINT, float_income_usd6 BIGINT, manual_touches INTEGER, gas BIGINT"
+        " spendable_at_s BIGINT, due_usd6 BIGINT, interest_usd6 BIGINT, principal_usd6 BIGINT,"
+        " arrears_paid_usd6 BIGINT, paid_usd6 BIGINT, parked_usd6 BIGINT, float_income_usd6 BIGINT,"
+        " manual_touches INTEGER, gas BIGINT"
     ),
     "payments": (
-        "coupon_id BIGINT, holder TEXT, units BIGINT, amount_usd6 BIGINT, status TEXT, paid_at_s BIGINT"
+        "distribution_id BIGINT, instrument TEXT, kind TEXT, coupon_id BIGINT, holder TEXT,"
+        " units BIGINT, amount_usd6 BIGINT, status TEXT, paid_at_s BIGINT"
     ),
     "assumptions": "profile TEXT, key TEXT, value TEXT, mark TEXT, source TEXT",
 }
@@ -82,8 +94,26 @@ def _rows(result: RunResult) -> dict[str, Iterable[Sequence[Any]]]:
         "credits": map(_values, result.credits),
         "reports": _reports(result),
         "allocations": (
-            (a.coupon_id, a.first_period_id, a.last_period_id, a.at_s, *_values(a.allocation))
+            (
+                a.distribution_id,
+                a.first_period_id,
+                a.last_period_id,
+                a.at_s,
+                a.distribution.available_usd6,
+                a.distribution.reserve_in_usd6,
+                a.distribution.reserve_out_usd6,
+                a.distribution.left_usd6,
+                a.distribution.breached,
+            )
             for a in rail.allocations
+        ),
+        "allocation_steps": _steps(result),
+        "class_payments": (
+            (a.distribution_id, terms.name, coupon_id, *_values(payment))
+            for a in rail.allocations
+            for terms, coupon_id, payment in zip(
+                result.loaded.waterfall.classes, a.coupon_ids, a.distribution.classes, strict=True
+            )
         ),
         "coupons": map(_values, result.coupons),
         "payments": map(_values, rail.payments),
@@ -93,6 +123,16 @@ def _rows(result: RunResult) -> dict[str, Iterable[Sequence[Any]]]:
 
 def _values(record: Any) -> tuple[Any, ...]:
     return tuple(getattr(record, field.name) for field in fields(record))
+
+
+def _steps(result: RunResult) -> Iterator[Sequence[Any]]:
+    terms = result.loaded.waterfall
+    for row in result.rail.allocations:
+        for number, (step, paid_usd6) in enumerate(
+            zip(terms.steps, row.distribution.step_paid_usd6, strict=True), start=1
+        ):
+            names = " ".join(terms.classes[index].name for index in step.classes)
+            yield (row.distribution_id, number, step.kind, step.payee, names, paid_usd6)
 
 
 def _readings(result: RunResult) -> Iterator[Sequence[Any]]:

@@ -14,6 +14,7 @@ from rwa_sim import __version__
 from rwa_sim.chain.artifacts import load_build
 from rwa_sim.domain.money import USD6
 from rwa_sim.files import folder_replaced_when_done
+from rwa_sim.results.classes import ClassResult, class_results
 from rwa_sim.results.flows import Flows, trace_flows
 from rwa_sim.results.metrics import METRICS, MarketTerms, Value, compute_metrics
 from rwa_sim.results.page import render_page
@@ -29,6 +30,7 @@ class Results:
 
     metrics: Mapping[str, Mapping[str, Value]]
     flows: Flows
+    classes: list[ClassResult]
     terms: MarketTerms
 
     def to_json(self, result: RunResult) -> dict[str, Any]:
@@ -43,6 +45,7 @@ class Results:
                 m.key: {"label": m.label, "unit": m.unit, "definition": m.definition} for m in METRICS
             },
             "cash_flow": asdict(self.flows),
+            "classes": [_class_json(entry) for entry in self.classes],
             "source_notes": list(result.metered.notes),
         }
 
@@ -62,7 +65,15 @@ def compute_results(result: RunResult) -> Results:
     )
     return Results(
         metrics=compute_metrics(result.settlements, result.coupons, terms),
-        flows=trace_flows(result.rail, sum(credit.amount_usd6 for credit in result.credits)),
+        flows=trace_flows(
+            result.rail, result.loaded.waterfall.steps, sum(credit.amount_usd6 for credit in result.credits)
+        ),
+        classes=class_results(
+            result.loaded.waterfall.classes,
+            result.coupons,
+            result.loaded.scenario.bond.boundaries_s[0],
+            result.loaded.scenario.bond.period_months,
+        ),
         terms=terms,
     )
 
@@ -76,8 +87,26 @@ def write_results(result: RunResult, results: Results, out: Path) -> None:
             for number, line in enumerate(result.events, start=1):
                 stream.write(line.to_json(number) + "\n")
         write_store(result, folder / "run.duckdb")
-        page = render_page(result, results.metrics, results.flows, results.terms)
+        page = render_page(result, results.metrics, results.flows, results.classes, results.terms)
         (folder / "report.html").write_text(page, "utf-8")
+
+
+def _class_json(entry: ClassResult) -> dict[str, Any]:
+    """Money exact; yield and durations rounded to what a screen shows, so that bytes do not depend on the solver."""
+    figures = entry.analytics
+    return {
+        "world": entry.world,
+        "class": entry.name,
+        "original_usd6": entry.original_usd6,
+        "interest_usd6": entry.interest_usd6,
+        "principal_usd6": entry.principal_usd6,
+        "yield": round(figures.yield_rate, 6) if figures else None,
+        "wal_years": round(float(figures.wal_years), 6)
+        if figures and figures.wal_years is not None
+        else None,
+        "macaulay_years": round(figures.macaulay_years, 6) if figures else None,
+        "modified_years": round(figures.modified_years, 6) if figures else None,
+    }
 
 
 def manifest(result: RunResult) -> dict[str, Any]:

@@ -17,12 +17,13 @@ import {IBondToken} from "../interfaces/IBondToken.sol";
 /// factor outside this contract; units stay.
 /// RECORD TIME. A balance is answered only when the second asked for is over, so that no transfer can
 /// still change it: two holders can never both be holder of record for the same unit.
-/// ROLES. Admin grants roles. Issuer creates units.
+/// ROLES. Admin grants roles. Issuer creates units. Retirer destroys those of a repaid bond.
 /// ROUNDINGS. None: units are whole.
 contract BondToken is IBondToken, ERC20Permit, AccessControl {
     using Checkpoints for Checkpoints.Trace208;
 
     bytes32 public constant ISSUER_ROLE = keccak256("ISSUER_ROLE");
+    bytes32 public constant RETIRER_ROLE = keccak256("RETIRER_ROLE");
 
     Terms private _terms;
     mapping(address holder => Checkpoints.Trace208) private _unitsHistory; // [units by UTC second]
@@ -53,6 +54,15 @@ contract BondToken is IBondToken, ERC20Permit, AccessControl {
         emit Issued(to, units);
 
         _mint(to, units);
+    }
+
+    /// @inheritdoc IBondToken
+    function retire(address holder) external onlyRole(RETIRER_ROLE) {
+        uint256 units = balanceOf(holder);
+
+        emit Retired(holder, units);
+
+        _burn(holder, units);
     }
 
     /// @inheritdoc IBondToken

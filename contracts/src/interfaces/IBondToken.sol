@@ -37,11 +37,16 @@ interface IBondToken is IERC20, IERC6372 {
 
     /// @notice Units were created for their first holder.
     event Issued(address indexed to, uint256 units);
+    /// @notice Units of a repaid bond left the register.
+    event Retired(address indexed holder, uint256 units);
 
     /// @notice Creates units for their first holder.
     /// @param to First holder.
     /// @param units Number of bonds (1e0).
     function issue(address to, uint256 units) external;
+
+    /// @notice Destroys all units of a holder once the bond is repaid.
+    function retire(address holder) external;
 
     /// @notice Units the holder had when `recordTime` was over.
     /// @param recordTime A past second (UTC); transfers stamped at it are counted.

@@ -16,9 +16,13 @@ interface ICouponDistributor {
     /// @notice A coupon and its own cash account.
     /// @param recordTime Holders when this second is over are owed the coupon (UTC).
     /// @param fundedUsd6 Cash set aside for the coupon, carry of earlier coupons included (1e6).
-    /// @param interestUsd6 Interest part of what was declared (1e6).
-    /// @param principalUsd6 Principal part of what was declared (1e6).
-    /// @param paidUsd6 Cash delivered or parked for holders so far (1e6).
+    /// @param interestUsd6 Interest part of what is paid (1e6).
+    /// @param principalUsd6 Principal part of what is paid (1e6).
+    /// @param arrearsUsd6 Interest due for this coupon and not paid with it (1e6).
+    /// @param arrearsBeforeUsd6 Arrears booked for all earlier coupons (1e6): they are paid first.
+    /// @param arrearsServedUsd6 Arrears delivered or parked so far (1e6).
+    /// @param arrearsServedUnits Units whose holders have had all arrears of this coupon.
+    /// @param paidUsd6 Cash delivered or parked for holders so far, without arrears (1e6).
     /// @param supplyUnits Units outstanding at the record time; 0 until the first payment.
     /// @param paidUnits Units whose holders have been served.
     struct Coupon {
@@ -27,6 +31,10 @@ interface ICouponDistributor {
         uint128 fundedUsd6;
         uint128 interestUsd6;
         uint128 principalUsd6;
+        uint128 arrearsUsd6;
+        uint128 arrearsBeforeUsd6;
+        uint128 arrearsServedUsd6;
+        uint128 arrearsServedUnits;
         uint128 paidUsd6;
         uint128 supplyUnits;
         uint128 paidUnits;
@@ -42,10 +50,27 @@ interface ICouponDistributor {
     error NoUnitsAtRecordTime(uint256 couponId);
     error TooManyHolders(uint256 actual, uint256 maximum);
     error NothingParked(uint256 couponId, address holder);
+    /// @notice More than is in arrears.
+    error ArrearsExceeded(uint256 amountUsd6, uint256 openUsd6);
+    /// @notice More interest paid than due.
+    error PaidAboveDue(uint256 couponId, uint256 paidUsd6, uint256 dueUsd6);
     /// @notice The payee still cannot receive.
     error StillCannotReceive(uint256 couponId, address holder, uint256 amountUsd6);
 
-    event CouponDeclared(uint256 indexed couponId, uint64 recordTime, uint256 interestUsd6, uint256 principalUsd6);
+    event CouponDeclared(
+        uint256 indexed couponId,
+        uint64 recordTime,
+        uint256 interestDueUsd6,
+        uint256 interestUsd6,
+        uint256 principalUsd6
+    );
+    /// @notice Cash arrived for arrears; the oldest coupon's are paid first.
+    event ArrearsFunded(uint256 amountUsd6, uint256 paidTotalUsd6, uint256 bookedTotalUsd6);
+    event ArrearsPaid(uint256 indexed couponId, address indexed holder, uint256 amountUsd6);
+    /// @notice The payee could not receive; the arrears wait for it with what else of the coupon is parked.
+    event ArrearsParked(uint256 indexed couponId, address indexed holder, uint256 amountUsd6);
+    /// @notice Arrears that will never be paid: the class was written off.
+    event ArrearsWrittenOff(uint256 amountUsd6);
     event CouponFunded(uint256 indexed couponId, uint256 amountUsd6, uint256 carryUsd6);
     event CouponPaid(uint256 indexed couponId, address indexed holder, uint256 units, uint256 amountUsd6);
     /// @notice The payee could not receive; the amount waits for it.
@@ -56,8 +81,28 @@ interface ICouponDistributor {
 
     /// @notice Declares the next coupon. The counter on chain is the only truth for "paid": a restarted
     ///         keeper that declares the same coupon again is refused.
-    /// @dev Errors in order of precedence: WrongCouponId, RecordTimeInPast, NothingDeclared.
-    function declare(uint256 couponId, uint64 recordTime, uint256 interestUsd6, uint256 principalUsd6) external;
+    ///         Interest due and not paid is booked as arrears of this coupon, owed to its holders of record.
+    /// @dev Errors in order of precedence: WrongCouponId, RecordTimeInPast, PaidAboveDue, NothingDeclared.
+    /// @param interestDueUsd6 Interest due for this coupon alone (1e6).
+    /// @param interestUsd6 Part of it that is paid (1e6).
+    /// @param principalUsd6 Principal that is paid (1e6).
+    function declare(
+        uint256 couponId,
+        uint64 recordTime,
+        uint256 interestDueUsd6,
+        uint256 interestUsd6,
+        uint256 principalUsd6
+    ) external;
+
+    /// @notice Takes cash for arrears from the caller. Which coupon it pays follows from the order of booking.
+    function fundArrears(uint256 amountUsd6) external;
+
+    /// @notice Gives up arrears that cannot be paid any more.
+    function writeOffArrears() external;
+
+    /// @notice Pays a page of holders the arrears of one coupon as far as they are funded. Callable by anyone.
+    /// @dev Errors in order of precedence: TooManyHolders, WrongCouponStatus, BeforeRecordTime, NoUnitsAtRecordTime.
+    function payArrears(uint256 couponId, address[] calldata holders) external;
 
     /// @notice Takes the declared amount from the caller and adds the carry of earlier coupons.
     function fund(uint256 couponId) external;
@@ -69,6 +114,19 @@ interface ICouponDistributor {
 
     /// @notice Delivers a parked amount to its payee. Callable by anyone.
     function releaseParked(uint256 couponId, address holder) external;
+
+    /// @notice Arrears of a coupon that have been funded so far (1e6).
+    function arrearsFundedUsd6(uint256 couponId) external view returns (uint256);
+
+    /// @notice Arrears booked since issue, and how much of them was paid or written off (1e6).
+    function arrearsBookedUsd6() external view returns (uint256);
+
+    function arrearsPaidUsd6() external view returns (uint256);
+
+    function arrearsWrittenOffUsd6() external view returns (uint256);
+
+    /// @notice What a holder of record is still owed of a coupon's arrears, funded or not (1e6).
+    function arrearsOfUsd6(uint256 couponId, address holder) external view returns (uint256);
 
     function coupon(uint256 couponId) external view returns (Coupon memory);
 

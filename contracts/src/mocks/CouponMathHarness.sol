@@ -2,16 +2,17 @@
 pragma solidity 0.8.37;
 
 import {CouponMath} from "../libraries/CouponMath.sol";
+import {DayCount} from "../libraries/DayCount.sol";
 
 /// @title CouponMathHarness
-/// @notice Test only: the coupon arithmetic as callable functions.
+/// @notice Test only: coupon arithmetic and day counts as callable functions.
 contract CouponMathHarness {
-    function interestDown(uint256 principalUsd6, uint256 rateWad, uint256 days360) external pure returns (uint256) {
-        return CouponMath.interestDown(principalUsd6, rateWad, days360);
-    }
-
-    function feeDown(uint256 principalUsd6, uint256 feeBps, uint256 days360) external pure returns (uint256) {
-        return CouponMath.feeDown(principalUsd6, feeBps, days360);
+    function accruedDown(uint256 amountUsd6, uint256 rateWad, uint256 numerator, uint256 denominator)
+        external
+        pure
+        returns (uint256)
+    {
+        return CouponMath.accruedDown(amountUsd6, rateWad, numerator, denominator);
     }
 
     function scheduledPrincipalDown(uint256 originalUsd6, uint256 paidPeriods, uint256 periodCount)
@@ -26,7 +27,30 @@ contract CouponMathHarness {
         return CouponMath.shareDown(amountUsd6, units, supplyUnits);
     }
 
-    function days30360Bond(uint256 startTime, uint256 endTime) external pure returns (uint256) {
-        return CouponMath.days30360Bond(startTime, endTime);
+    function yearFraction(
+        DayCount.Convention convention,
+        uint256 startTime,
+        uint256 endTime,
+        uint256 referenceStart,
+        uint256 referenceEnd,
+        uint256 frequency
+    ) external pure returns (uint256 numerator, uint256 denominator) {
+        return DayCount.yearFraction(convention, startTime, endTime, referenceStart, referenceEnd, frequency);
+    }
+
+    /// @notice A coupon in one call: year fraction, then one rounding.
+    function couponDown(
+        uint256 amountUsd6,
+        uint256 rateWad,
+        DayCount.Convention convention,
+        uint256 startTime,
+        uint256 endTime,
+        uint256 referenceStart,
+        uint256 referenceEnd,
+        uint256 frequency
+    ) external pure returns (uint256) {
+        (uint256 numerator, uint256 denominator) =
+            DayCount.yearFraction(convention, startTime, endTime, referenceStart, referenceEnd, frequency);
+        return CouponMath.accruedDown(amountUsd6, rateWad, numerator, denominator);
     }
 }

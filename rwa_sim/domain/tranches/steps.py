@@ -38,7 +38,8 @@ def run_steps(terms: DealTerms, state: DealState, available_usd6: int, *, breach
 
 def _take_step(run: Pass, index: int) -> Pass:
     step = run.terms.steps[index]
-    if step.kind is StepKind.RESERVE:
+    repaid = step.kind is StepKind.RESIDUAL and not run.state.notes_usd6
+    if step.kind is StepKind.RESERVE or repaid:
         run = _release(run, step)
     due_usd6 = _DUE[step.kind](run, index)
     from_cash_usd6 = min(run.left_usd6, due_usd6)
@@ -57,7 +58,7 @@ def _take_step(run: Pass, index: int) -> Pass:
 
 def _release(run: Pass, step: Step) -> Pass:
     """What the reserve holds above its target goes to what is left."""
-    above_usd6 = max(0, run.state.reserve_usd6 - reserve_target_usd6(step, run.state))
+    above_usd6 = max(0, run.state.reserve_usd6 - reserve_target_usd6(run.terms, step, run.state))
     return replace(
         run,
         state=replace(run.state, reserve_usd6=run.state.reserve_usd6 - above_usd6),
@@ -87,9 +88,12 @@ def scheduled_due_usd6(terms: ClassTerms, balance: ClassState, period_id: int, *
     return min(balance.outstanding_usd6, max(0, scheduled_usd6 - gone_usd6))
 
 
-def reserve_target_usd6(step: Step, state: DealState) -> int:
-    """The higher of the fixed amount and the part of the notes, rounded down; none without notes."""
-    if state.accelerated or not state.notes_usd6:
+def reserve_target_usd6(terms: DealTerms, step: Step, state: DealState) -> int:
+    """The higher of the fixed amount and the part of the notes, rounded down.
+
+    None without notes, and none once all principal is due: then the reserve is there to be used.
+    """
+    if all_principal_due(terms, state) or not state.notes_usd6:
         return 0
     return max(step.fixed_usd6, state.notes_usd6 * step.bps // BPS)
 
@@ -129,7 +133,7 @@ def _first_priority_due(run: Pass, index: int) -> int:
 
 
 def _reserve_due(run: Pass, index: int) -> int:
-    return max(0, reserve_target_usd6(run.terms.steps[index], run.state) - run.state.reserve_usd6)
+    return max(0, reserve_target_usd6(run.terms, run.terms.steps[index], run.state) - run.state.reserve_usd6)
 
 
 def _turbo_due(run: Pass, index: int) -> int:

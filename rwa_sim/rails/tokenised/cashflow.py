@@ -6,32 +6,43 @@ from collections.abc import Callable
 from typing import Any
 
 from oracles.schema import SignedReport
+from rwa_sim.chain.contract import Event
+from rwa_sim.chain.deploy import DealClass
 from rwa_sim.chain.engine import Receipt
 from rwa_sim.chain.reverts import decode_revert
-from rwa_sim.domain.waterfall import Allocation, PeriodReport, WaterfallState, WaterfallTerms, on_report
+from rwa_sim.domain.tranches import (
+    ClassPayment,
+    DealTerms,
+    Distribution,
+    PeriodReport,
+    on_report,
+    opening_state,
+)
 from rwa_sim.rails.credits import Credit, mean_credited_at_s
 from rwa_sim.rails.tokenised.coupons import Coupons
 from rwa_sim.rails.tokenised.rows import AllocationRow, DeclaredCoupon, ReportRow
-from rwa_sim.rails.tokenised.stage import COLLECTION, DISTRIBUTOR, SERVICER, SPONSOR, Stage
+from rwa_sim.rails.tokenised.stage import COLLECTION, Stage, ledger_of
 
-REPORT_GAS = 3_000_000
+REPORT_GAS = 8_000_000
 REPORT_PRIORITY = 1
+NO_PAYMENT = ClassPayment(
+    interest_due_usd6=0, interest_paid_usd6=0, arrears_paid_usd6=0, principal_paid_usd6=0
+)
 
 
 class Cashflow:
     """Takes credits and reports to the chain and holds the contract against the pure waterfall."""
 
     def __init__(
-        self, stage: Stage, terms: WaterfallTerms, coupons: Coupons, progress: Callable[[int], None]
+        self, stage: Stage, terms: DealTerms, coupons: Coupons, progress: Callable[[int], None]
     ) -> None:
         self._stage, self._terms, self._coupons, self._progress = stage, terms, coupons, progress
         self.reports: list[ReportRow] = []
         self.allocations: list[AllocationRow] = []
-        self.state = WaterfallState()
+        self.state = opening_state(terms)
         self._undistributed: list[Credit] = []
         self._first_open_period = 1
-        self._due_usd6 = 0
-        self._expected: Allocation | None = None
+        self._expected: Distribution | None = None
         self._held = False
 
     def add_credit(self, credit: Credit, tell_oracle: Callable[[], None]) -> None:
@@ -87,65 +98,105 @@ class Cashflow:
         )
         stage.record(receipt.timestamp_s, "ReportFinal", **snake(final.fields), gas=receipt.gas_used)
 
-        step = on_report(self._terms, self.state, _period_report(final.fields))
-        self.state, self._due_usd6, self._expected = step.state, step.due_usd6, step.allocation
+        outcome = on_report(self._terms, self.state, _period_report(final.fields))
+        self.state, self._expected = outcome.state, outcome.distribution
         deferred = list(waterfall.events(receipt, "DistributionDeferred"))
         held = list(waterfall.events(receipt, "DistributionHeld"))
-        stage.require(bool(deferred) == (step.allocation is None), f"trigger of period {final['periodId']}")
-        for event in (*deferred, *held):
-            stage.record(receipt.timestamp_s, event.name, **snake(event.fields))
+        stage.require(
+            bool(deferred) == (outcome.distribution is None), f"trigger of period {final['periodId']}"
+        )
+        told = ("EventOfDefault", "Accelerated", "WrittenDown", "DistributionDeferred", "DistributionHeld")
+        for event in waterfall.events(receipt):
+            if event.name in told:
+                stage.record(receipt.timestamp_s, event.name, **snake(event.fields))
         self._held = bool(held)
-        if step.allocation is not None and not held:
+        if outcome.distribution is not None and not held:
             self._distributed(receipt)
 
     def _distributed(self, receipt: Receipt) -> None:
-        """Book what the waterfall did, hold it against the pure function, and hand the coupon on."""
+        """Book what the waterfall did, hold it against the pure function, and hand the coupons on."""
         stage, at_s = self._stage, receipt.timestamp_s
         event = next(stage.deal.waterfall.events(receipt, "Distributed"))
-        allocation = Allocation(**snake(event["allocation"]._asdict()))
-        stage.require(allocation == self._expected, f"waterfall at period {event['periodId']}")
-        stage.record(
-            at_s,
-            "Distributed",
-            period_id=event["periodId"],
-            coupon_id=event["couponId"],
-            **snake(event["allocation"]._asdict()),
+        paid = {e["classIndex"]: e for e in stage.deal.waterfall.events(receipt, "ClassPaid")}
+        distribution = self._decode(event, paid)
+        stage.require(distribution == self._expected, f"waterfall at period {event['periodId']}")
+        for name in ("Distributed", "ClassPaid"):
+            for told in stage.deal.waterfall.events(receipt, name):
+                stage.record(at_s, name, **snake(told.fields))
+        self._book(distribution)
+        row = AllocationRow(
+            distribution_id=len(self.allocations) + 1,
+            first_period_id=self._first_open_period,
+            last_period_id=event["periodId"],
+            at_s=at_s,
+            distribution=distribution,
+            coupon_ids=tuple(
+                paid[i]["couponId"] if i in paid else 0 for i in range(len(self._terms.classes))
+            ),
         )
-        for payee, amount_usd6 in (
-            (SERVICER, allocation.fees_usd6),
-            (SPONSOR, allocation.residual_usd6),
-            (DISTRIBUTOR, allocation.coupon_usd6),
-        ):
-            stage.ledger.pay(COLLECTION, payee, amount_usd6)
-        self.allocations.append(
-            AllocationRow(
-                coupon_id=event["couponId"],
-                first_period_id=self._first_open_period,
-                last_period_id=event["periodId"],
-                at_s=at_s,
-                allocation=allocation,
-            )
-        )
+        self.allocations.append(row)
         self._first_open_period = event["periodId"] + 1
         credits, self._undistributed = self._undistributed, []
-        if allocation.coupon_usd6:
-            self._coupons.add(self._declared(receipt, allocation, credits))
+        credited_at_s = mean_credited_at_s(credits, default_s=at_s)
+        for index, entry in enumerate(stage.deal.classes):
+            if row.coupon_ids[index]:
+                self._coupons.add(self._declared(receipt, row, index, entry, credited_at_s))
+            if distribution.classes[index].arrears_paid_usd6:
+                self._coupons.pay_arrears(entry.name, row.distribution_id, at_s)
 
-    def _declared(self, receipt: Receipt, allocation: Allocation, credits: list[Credit]) -> DeclaredCoupon:
-        distributor = self._stage.deal.distributor
-        declared = next(distributor.events(receipt, "CouponDeclared"))
-        funded = next(distributor.events(receipt, "CouponFunded"))
-        self._stage.record(receipt.timestamp_s, "CouponDeclared", **snake(declared.fields))
+    def _book(self, distribution: Distribution) -> None:
+        """Move the cash in the ledger as the contract did."""
+        for step, amount_usd6 in zip(self._terms.steps, distribution.step_paid_usd6, strict=True):
+            if step.payee:
+                self._stage.ledger.pay(COLLECTION, step.payee, amount_usd6)
+        for entry, payment in zip(self._stage.deal.classes, distribution.classes, strict=True):
+            total_usd6 = payment.interest_paid_usd6 + payment.arrears_paid_usd6 + payment.principal_paid_usd6
+            self._stage.ledger.pay(COLLECTION, ledger_of(entry.name), total_usd6)
+
+    def _decode(self, event: Event, paid: dict[int, Event]) -> Distribution:
+        return Distribution(
+            available_usd6=event["availableUsd6"],
+            reserve_in_usd6=event["reserveInUsd6"],
+            reserve_out_usd6=event["reserveOutUsd6"],
+            left_usd6=event["leftUsd6"],
+            step_paid_usd6=event["stepPaidUsd6"],
+            classes=tuple(
+                ClassPayment(
+                    interest_due_usd6=paid[i]["interestDueUsd6"],
+                    interest_paid_usd6=paid[i]["interestPaidUsd6"],
+                    arrears_paid_usd6=paid[i]["arrearsPaidUsd6"],
+                    principal_paid_usd6=paid[i]["principalPaidUsd6"],
+                )
+                if i in paid
+                else NO_PAYMENT
+                for i in range(len(self._terms.classes))
+            ),
+            breached=event["breached"],
+        )
+
+    def _declared(
+        self, receipt: Receipt, row: AllocationRow, index: int, entry: DealClass, credited_at_s: int
+    ) -> DeclaredCoupon:
+        declared = next(entry.distributor.events(receipt, "CouponDeclared"))
+        funded = next(entry.distributor.events(receipt, "CouponFunded"))
+        payment = row.distribution.classes[index]
+        self._stage.record(
+            receipt.timestamp_s, "CouponDeclared", instrument=entry.name, **snake(declared.fields)
+        )
         return DeclaredCoupon(
+            distribution_id=row.distribution_id,
+            instrument=entry.name,
             coupon_id=declared["couponId"],
             report=self.reports[-1],
             record_at_s=declared["recordTime"],
             declared_at_s=receipt.timestamp_s,
             funded_usd6=funded["amountUsd6"] + funded["carryUsd6"],
-            due_usd6=self._due_usd6,
-            fees_usd6=allocation.fees_usd6,
-            credited_at_s=mean_credited_at_s(credits, default_s=receipt.timestamp_s),
-            gas=receipt.gas_used,
+            interest_due_usd6=payment.interest_due_usd6,
+            interest_usd6=payment.interest_paid_usd6,
+            principal_usd6=payment.principal_paid_usd6,
+            arrears_paid_usd6=payment.arrears_paid_usd6,
+            credited_at_s=credited_at_s,
+            gas=receipt.gas_used if index == 0 else 0,  # the report's transaction serves all classes
         )
 
 

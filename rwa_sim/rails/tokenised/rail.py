@@ -9,7 +9,8 @@ from oracles.schema import SignedReport
 from rwa_sim.chain.deploy import Deal
 from rwa_sim.chain.engine import Engine
 from rwa_sim.domain.records import CouponRecord, SettlementRecord, Trade
-from rwa_sim.domain.waterfall import WaterfallState, WaterfallTerms
+from rwa_sim.domain.tranches import DealState
+from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
 from rwa_sim.rails.credits import Credit
 from rwa_sim.rails.events import EventLog
 from rwa_sim.rails.tokenised.cashflow import Cashflow
@@ -47,9 +48,9 @@ class TokenisedRail:
             self.deal.enrol(account, cash_usd6[name], self._stage.block_at(at_s))
             self._stage.ledger.mint(name, cash_usd6[name])
 
-    def place_issue(self, at_s: int, allotment: dict[str, int], face_usd6: int) -> None:
-        """Primary placement at face value, DvP. See `Settlement.place_issue`."""
-        self._settlement.place_issue(at_s, allotment, face_usd6)
+    def place_issue(self, at_s: int, instrument: str, allotment: dict[str, int], face_usd6: int) -> None:
+        """Primary placement of a class at face value, DvP. See `Settlement.place_issue`."""
+        self._settlement.place_issue(at_s, instrument, allotment, face_usd6)
 
     def add_trade(self, trade: Trade) -> None:
         """Queue a trade of the tape."""
@@ -64,12 +65,13 @@ class TokenisedRail:
         self._cashflow.add_report(at_s, period_id, close)
 
     def run(self) -> None:
-        """Work through the queue, then hold every balance of the chain against the ledger.
+        """Work through the queue, retire what is repaid, and hold every balance against the ledger.
 
         Raises:
             ResultFailed: chain and ledger differ.
         """
         self._stage.play()
+        self._coupons.retire_repaid()
         self._stage.check_balances()
 
     @property
@@ -98,6 +100,6 @@ class TokenisedRail:
         return self._cashflow.reports
 
     @property
-    def state(self) -> WaterfallState:
+    def state(self) -> DealState:
         """What the bond owes and has paid after the last report."""
         return self._cashflow.state

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from oracles.schema import SignedReport
-from rwa_sim.domain.waterfall import Allocation
+from rwa_sim.domain.tranches import Distribution
 
 RAIL = "tokenised"
 PROFILE = "atomic-dvp"
@@ -39,19 +39,26 @@ class ReportRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocationRow:
-    """One pass through the waterfall, with the periods it covers (first and last, both included)."""
+    """One pass through the waterfall, with the periods it covers (first and last, both included).
 
-    coupon_id: int
+    `coupon_ids` holds the coupon each class got, 0 for none.
+    """
+
+    distribution_id: int
     first_period_id: int
     last_period_id: int
     at_s: int
-    allocation: Allocation
+    distribution: Distribution
+    coupon_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRow:
-    """One holder's part of one coupon; `status` is paid or parked."""
+    """One holder's part of one coupon; `kind` is coupon or arrears, `status` is paid or parked."""
 
+    distribution_id: int
+    instrument: str
+    kind: str
     coupon_id: int
     holder: str
     units: int
@@ -64,12 +71,16 @@ class PaymentRow:
 class DeclaredCoupon:
     """A declared and funded coupon on its way to the holders."""
 
+    distribution_id: int
+    instrument: str
     coupon_id: int
     report: ReportRow
     record_at_s: int
     declared_at_s: int
     funded_usd6: int
-    due_usd6: int
-    fees_usd6: int
+    interest_due_usd6: int
+    interest_usd6: int
+    principal_usd6: int
+    arrears_paid_usd6: int
     credited_at_s: int
     gas: int

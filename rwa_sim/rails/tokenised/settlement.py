@@ -23,21 +23,23 @@ class Settlement:
         self._stage, self._rng = stage, rng
         self.records: list[SettlementRecord] = []
 
-    def place_issue(self, at_s: int, allotment: dict[str, int], face_usd6: int) -> None:
-        """Primary placement: the sponsor gets the units and sells them at face value, DvP.
+    def place_issue(self, at_s: int, instrument: str, allotment: dict[str, int], face_usd6: int) -> None:
+        """Primary placement of a class: the sponsor gets the units and sells them at face value, DvP.
 
         Raises:
             ResultFailed: a buyer could not pay.
         """
         stage, deal = self._stage, self._stage.deal
         total = sum(allotment.values())
-        issued = deal.bond.send("issue", deal.sponsor.address, total, sender=deal.admin, at_s=at_s)
-        deal.bond.send("approve", deal.dvp.address, UNLIMITED, sender=deal.sponsor)
-        stage.ledger.issue(SPONSOR, total, issued.timestamp_s)
+        bond = deal.class_named(instrument).bond
+        issued = bond.send("issue", deal.sponsor.address, total, sender=deal.admin, at_s=at_s)
+        bond.send("approve", deal.dvp.address, UNLIMITED, sender=deal.sponsor)
+        stage.ledger.issue(instrument, SPONSOR, total, issued.timestamp_s)
         for number, (buyer, units) in enumerate(allotment.items(), start=1):
             trade = Trade(
-                trade_id=f"P{number:06d}",
+                trade_id=f"P-{instrument}-{number:04d}",
                 executed_at_s=at_s,
+                instrument=instrument,
                 seller=SPONSOR,
                 buyer=buyer,
                 units=units,
@@ -59,7 +61,9 @@ class Settlement:
 
     def _settle(self, trade: Trade, now_s: int, attempt: int, gas_so_far: int) -> None:
         stage, terms = self._stage, self._stage.terms
-        short = stage.ledger.shortage(trade.seller, trade.buyer, trade.units, trade.cash_usd6)
+        short = stage.ledger.shortage(
+            trade.instrument, trade.seller, trade.buyer, trade.units, trade.cash_usd6
+        )
         receipt = self._attempt(trade, now_s)
         gas = gas_so_far + receipt.gas_used
         stage.require(
@@ -91,7 +95,7 @@ class Settlement:
         seller, buyer = stage.account(trade.seller), stage.account(trade.buyer)
         instruction = Instruction(
             trade_id=trade.trade_id.encode().ljust(32, b"\0"),
-            bond=deal.bond.address,
+            bond=deal.class_named(trade.instrument).bond.address,
             cash=deal.cash.address,
             seller=seller.address,
             buyer=buyer.address,
@@ -107,7 +111,14 @@ class Settlement:
         ]
         receipt = stage.try_send(deal.dvp, "settle", instruction, *signatures, now_s=now_s, gas=SETTLE_GAS)
         if receipt.ok:
-            stage.ledger.settle(trade.seller, trade.buyer, trade.units, trade.cash_usd6, receipt.timestamp_s)
+            stage.ledger.settle(
+                trade.instrument,
+                trade.seller,
+                trade.buyer,
+                trade.units,
+                trade.cash_usd6,
+                receipt.timestamp_s,
+            )
         return receipt
 
     def _book(self, trade: Trade, attempts: int, gas: int, final_s: int | None, reason: str) -> None:

@@ -14,8 +14,13 @@ from rwa_sim.rails.events import EventLog
 from rwa_sim.rails.ledger import Ledger
 from rwa_sim.rails.tokenised.rows import RAIL, RailTerms
 
-SPONSOR, SERVICER, COLLECTION, DISTRIBUTOR = "sponsor", "servicer", "collection", "distributor"
+SPONSOR, COLLECTION = "sponsor", "collection"
 Action = Callable[[int], None]
+
+
+def ledger_of(class_name: str) -> str:
+    """The party that holds a class's coupon cash."""
+    return f"coupons {class_name}"
 
 
 class Stage:
@@ -30,11 +35,9 @@ class Stage:
         self._accounts = {SPONSOR: deal.sponsor, **{name: engine.account(name) for name in participants}}
         self._relayer = engine.account("relayer")
         self._addresses = {name: account.address for name, account in self._accounts.items()}
-        self._addresses |= {
-            SERVICER: deal.servicer.address,
-            COLLECTION: deal.waterfall.address,
-            DISTRIBUTOR: deal.distributor.address,
-        }
+        self._addresses |= {name: account.address for name, account in deal.payees.items()}
+        self._addresses[COLLECTION] = deal.waterfall.address
+        self._addresses |= {ledger_of(c.name): c.distributor.address for c in deal.classes}
         self._names = {address: name for name, address in self._addresses.items()}
         self._queue: list[tuple[int, int, int, Action]] = []
         self._counter = 0
@@ -104,9 +107,11 @@ class Stage:
         """
         for name, address in self._addresses.items():
             cash_usd6 = self.deal.cash.call("balanceOf", address)
-            units = self.deal.bond.call("balanceOf", address)
             self.require(cash_usd6 == self.ledger.cash_usd6[name], f"cash of {name}: chain {cash_usd6}")
-            self.require(units == self.ledger.units[name], f"units of {name}: chain {units}")
+            for entry in self.deal.classes:
+                units = entry.bond.call("balanceOf", address)
+                expected = self.ledger.units[entry.name][name]
+                self.require(units == expected, f"units of {name} in {entry.name}: chain {units}")
         supply_usd6 = self.deal.cash.call("totalSupply")
         held_usd6 = sum(self.ledger.cash_usd6.values())
         self.require(supply_usd6 == self.ledger.minted_usd6 == held_usd6, "cash conserved")
