@@ -6,7 +6,7 @@ any deal, any reports
 ├── principal      paid + written down + outstanding = original, for every class at every report
 ├── cash           credited + advanced + opening reserve = paid out + reserve + still available
 ├── seniority      once a step is short, a later step gets only what the reserve gives it; what the reserve
-│                  step releases is new cash for the steps after it
+│                  step, or the residual of a repaid deal, releases is new cash from there on
 ├── loss           a class bears one before the legal final only when all classes below it are gone
 └── twin           the naive implementation below agrees to the last unit
 """
@@ -165,12 +165,16 @@ class Naive:
             released = 0
             if step.kind == K.RESERVE:
                 target = max(step.fixed_usd6, floor(Fraction(self.outstanding() * step.bps, BPS)))
-                if self.accelerated or self.outstanding() == 0:
+                if self.all_due() or self.outstanding() == 0:
                     target = 0
                 released = max(0, self.reserve - target)
                 self.reserve -= released
                 left += released
                 due = target - self.reserve
+            elif step.kind == K.RESIDUAL and self.outstanding() == 0:
+                released, self.reserve = self.reserve, 0
+                left += released
+                due = left
             else:
                 due = self.due(i, step, breached, left)
             cash = min(left, due)
@@ -310,9 +314,9 @@ def steps_of(draw, count: int):
 
 @st.composite
 def deals(draw):
-    period_count = draw(st.integers(1, 8))
+    period_count = draw(st.sampled_from((1, 2, 4, 6, 8, 12)))
     classes = draw(classes_of(period_count))
-    cure_window_s = draw(st.sampled_from((0, 1, 40 * 86_400, 61 * 86_400)))
+    cure_window_s = draw(st.sampled_from((0, 1, 1, 40 * 86_400)))
     return DealTerms(
         classes=classes,
         steps=draw(steps_of(len(classes))),
@@ -350,6 +354,7 @@ def cases(draw):
         st.lists(
             st.tuples(
                 st.one_of(
+                    st.integers(0, original_usd6 // 1000),
                     st.integers(0, original_usd6 // 100),
                     st.integers(0, original_usd6 // 10),
                     st.integers(0, 2 * original_usd6),
@@ -357,7 +362,7 @@ def cases(draw):
                 st.sampled_from((0, 1, 10**6)),
                 pools(original_usd6),
             ),
-            min_size=2,
+            min_size=3,
             max_size=terms.period_count + 2,
         )
     )
@@ -455,7 +460,7 @@ def check_seniority(terms, step_paid_usd6, log):
     for step, paid, (due, cash, drawn, released) in zip(terms.steps, step_paid_usd6, log, strict=True):
         assert paid == cash + drawn <= due
         if released:
-            assert step.kind is K.RESERVE
+            assert step.kind in (K.RESERVE, K.RESIDUAL)
             cash_gone = False
         if cash_gone:
             assert paid == drawn, "cash went past a step that was short"
@@ -506,4 +511,4 @@ def test_the_random_deals_were_not_all_the_same():
     if not SEEN["deals"]:
         pytest.skip("counts what the property has seen, which did not run")
     assert SEEN["deals"] >= 400
-    assert all(count >= 40 for count in SEEN.values()), SEEN
+    assert all(count >= 20 for count in SEEN.values()), SEEN

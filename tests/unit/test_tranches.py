@@ -566,6 +566,36 @@ def test_the_last_repayment_frees_the_reserve():
     assert paid(outcome).reserve_out_usd6 == 77
 
 
+def test_at_the_legal_final_a_covered_step_takes_the_reserve_and_the_rest_of_it_is_released():
+    terms = deal(
+        *INT,
+        principal(0, reserve=True),
+        principal(1),
+        reserve_account(fixed_usd6=10**12),
+        RESIDUAL,
+        period_count=1,
+        classes=(replace(A, principal_periods=1), replace(B, principal_periods=1)),
+    )
+    state = replace(opening_state(terms), reserve_usd6=1_300 * USD)
+
+    outcome = bring(terms, state, INT_A + INT_B)
+
+    assert paid(outcome).step_paid_usd6 == (INT_A, INT_B, 1_200 * USD, 0, 0, 100 * USD)
+    assert outcome.state.reserve_usd6 == 0
+
+
+@pytest.mark.parametrize(("cash", "reserve_after"), [(1_800 * USD, 0), (1_800 * USD - 1, 50)])
+def test_the_residual_of_a_repaid_deal_takes_the_reserve(cash, reserve_after):
+    """The reserve step comes before the last repayment: notes were still there."""
+    terms = deal(reserve_account(fixed_usd6=50), turbo(0, 1), RESIDUAL, min_oc_bps=10_000)
+    state = replace(opening_state(terms), reserve_usd6=50)
+
+    outcome = bring(terms, state, cash, performing_usd6=1)
+
+    assert outcome.state.reserve_usd6 == reserve_after
+    assert paid(outcome).step_paid_usd6 == (0, cash, 50 - reserve_after)
+
+
 # ── arrears and default ────────────────────────────────────────────────────
 
 
