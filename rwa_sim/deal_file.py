@@ -314,6 +314,10 @@ def _opening(document: DealDocument, terms: DealTerms, where: str) -> DealState:
     for index, balance in enumerate(section.classes):
         key = f"state.class.{index}"
         place = _place(balance.name, names, f"{key}.name", where)
+        if balance.name in [other.name for other in section.classes[:index]]:
+            raise InputError(
+                where=where, key=f"{key}.name", expected="each class once", got=repr(balance.name)
+            )
         classes[place] = _balance(balance, terms.classes[place], key, where)
     return DealState(
         classes=tuple(classes),

@@ -109,6 +109,7 @@ fees_owed_usd = { servicer = "1" }
 [[state.class]]
 name = "A"
 outstanding_usd = "1100000"
+written_down_usd = "60000"
 interest_owed_usd = "7"
 arrears_usd = "7"
 """
@@ -121,6 +122,9 @@ arrears_usd = "7"
     assert steps_of(alone)["fee servicer"] == steps_of(whole)["fee servicer"] + 1
     assert steps_of(alone)["interest A"] == steps_of(whole)["interest A"] + 7
     assert alone["classes"][0]["arrears_paid_usd"] == "7.000000"
+    assert alone["classes"][0]["written_down_usd"] == "60000.000000"
+    a = load_deal(tmp_path / "deal.toml").opening.classes[0]
+    assert a.principal_paid_usd6 == (1_200_000 - 1_100_000 - 60_000) * 10**6
 
 
 def test_out_writes_what_json_prints(tmp_path):
@@ -228,6 +232,11 @@ def test_two_fees_of_one_payee_have_names_of_their_own(tmp_path):
             "[[period]]\nstart = 2026-01-01",
             "[[state.class]]\nname = 'Z'\noutstanding_usd = '1'\n[[period]]\nstart = 2026-01-01",
             "state.class.0.name",
+        ),
+        (
+            "[[period]]\nstart = 2026-01-01",
+            "[[state.class]]\nname = 'A'\noutstanding_usd = '1'\n" * 2 + "[[period]]\nstart = 2026-01-01",
+            "state.class.1.name",
         ),
     ],
 )
