@@ -361,7 +361,10 @@ def test_pool_fees_are_on_the_pool_of_the_period_before():
 
 
 def test_a_published_servicing_fee_is_reproduced_to_the_cent():
-    """468,866,923.28 x 1 % / 12 = 390,722.44: servicer's certificate, pubt.io/view/2AAAA379E36BCD3F..., item 45."""
+    """468,866,923.28 x 1 % / 12 = 390,722.44.
+
+    Source: servicer's certificate, https://pubt.io/view/2AAAA379E36BCD3FE24290FFE26D6FB0A450B50B, items 45 and 58.
+    """
     terms = deal(fee(basis=Basis.POOL), RESIDUAL)
     pool_usd6 = 468_866_923_280_000
 
