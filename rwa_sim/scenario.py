@@ -366,9 +366,8 @@ def load_scenario(name_or_path: str, seed: int | None = None) -> LoadedScenario:
         scenario = Scenario.model_validate(document)
     except ValidationError as error:
         raise _first_fault(path, error) from None
-    loaded = LoadedScenario(scenario=scenario, path=path, sha256=hashlib.sha256(raw).hexdigest())
-    validate_deal(loaded.waterfall, str(path))
-    return loaded
+    scenario.waterfall_terms(str(path))
+    return LoadedScenario(scenario=scenario, path=path, sha256=hashlib.sha256(raw).hexdigest())
 
 
 def built_in_names() -> list[str]:

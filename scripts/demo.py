@@ -77,7 +77,7 @@ deal.cash.send("mint", deal.waterfall.address, paid_usd6, sender=deal.admin, at_
 signed = network.close_period(1, END + 60)
 report, signatures = signed.report.to_abi(), list(signed.signatures)
 receipt = deal.feed.send("transmit", report, signatures, sender=anyone, at_s=END + 60)
-for event in deal.waterfall.events(receipt, "Distributed"):
+for event in deal.waterfall.events(receipt, "ClassPaid"):
     print(
         f"{register_wh // 1000} kWh reported, {len(signatures)} signatures: coupon {event['couponId']} declared"
     )

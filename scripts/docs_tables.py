@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -19,16 +19,25 @@ def metrics_table() -> str:
 
 
 def scenario_table() -> str:
-    rows = ["| key | default | what |", "|---|---|---|"]
+    rows = ["| key | default |", "|---|---|"]
     for name, field in Scenario.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            purpose = " ".join((section.__doc__ or "").split())
-            rows.append(f"| **[{name}]** | | {purpose} |")
-            rows += [f"| `{name}.{key}` | {_default(part)} | |" for key, part in section.model_fields.items()]
-        else:
-            rows.append(f"| `{field.alias or name}` | {_default(field)} | |")
+        section, many = _section(field.annotation)
+        if section is None:
+            rows.append(f"| `{field.alias or name}` | {_default(field)} |")
+            continue
+        shown = f"[[{field.alias or name}]]" if many else f"[{field.alias or name}]"
+        rows.append(f"| **{shown}** {' '.join((section.__doc__ or '').split())} | |")
+        rows += [f"| `{key}` | {_default(part)} |" for key, part in section.model_fields.items()]
     return "\n".join(rows)
+
+
+def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
+    """The section a field holds, and whether it is a list of them."""
+    inner = next(iter(get_args(annotation)), None)
+    for candidate, many in ((annotation, False), (inner, True)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate, many
+    return None, False
 
 
 def _default(field: FieldInfo) -> str:

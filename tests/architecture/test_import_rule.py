@@ -70,7 +70,7 @@ def is_below(target: str, prefix: str) -> bool:
 
 def test_walk_sees_the_program():
     assert len(MODULES) > 50
-    assert "rwa_sim.domain.waterfall" in MODULES["rwa_sim.rails.tokenised.cashflow"]
+    assert "rwa_sim.domain.tranches" in MODULES["rwa_sim.rails.tokenised.cashflow"]
 
 
 def test_domain_imports_only_the_standard_library_and_arithmetic():

@@ -13,11 +13,14 @@ from rwa_sim.chain.anvil import find_anvil
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
-    "periods = 60": "periods = 4",
+    "periods = 60": "periods = 4",  # the bond, and the instalments of its senior class
     "repeat_years = 5": "repeat_years = 1",
     "trades = 300": "trades = 12",
-    "units = 4000": "units = 400",
+    "units = 3000": "units = 300",
+    "units = 1000": "units = 100",
     "threshold_kwh = 90_000": "threshold_kwh = 95_000",
+    "principal_start = 37": "principal_start = 3",
+    "principal_periods = 24": "principal_periods = 2",
 }
 
 

@@ -69,7 +69,7 @@ def edited(scenario: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("units = 400", "unitss = 400", "bond.units"),
+        ("units = 300", "unitss = 300", "class.0.units"),
         ("plant_1mwp.csv", "plant_2mwp.csv", "source.file: expected an existing file"),
         ('value_column = "energy_wh"', 'value_column = "power"', "power"),
         ('unit = "Wh"', 'unit = "kWh"', "1000x"),

@@ -105,36 +105,64 @@ def test_all_collected_cash_is_accounted_for(demo):
     with duckdb.connect(str(demo[0] / "run.duckdb"), read_only=True) as db:
         collected = db.execute("SELECT sum(amount_usd6) FROM credits").fetchone()[0]
         paid = db.execute("SELECT sum(amount_usd6) FROM payments").fetchone()[0]
-        fees, residual, reserve, interest, principal = db.execute(
-            "SELECT sum(fees_usd6), sum(residual_usd6), sum(reserve_in_usd6 - reserve_out_usd6),"
-            " sum(interest_usd6), sum(principal_usd6) FROM allocations"
-        ).fetchone()
+        steps = dict(db.execute("SELECT kind, sum(paid_usd6) FROM allocation_steps GROUP BY 1").fetchall())
+        drawn = db.execute("SELECT sum(reserve_out_usd6) FROM allocations").fetchone()[0]
+        coupons = db.execute(
+            "SELECT sum(interest_paid_usd6 + arrears_paid_usd6 + principal_paid_usd6) FROM class_payments"
+        ).fetchone()[0]
     assert collected == flow["collected_usd6"]
-    assert interest + principal + fees + residual + reserve == collected
-    assert (paid, fees, residual, reserve) == (
-        flow["coupons_usd6"] + flow["parked_usd6"],
-        flow["fees_usd6"],
-        flow["residual_usd6"],
-        flow["reserve_usd6"],
-    )
+    assert sum(steps.values()) - drawn == collected, "every step paid from collections or the reserve"
+    assert steps["interest"] + steps["principal"] == coupons == paid + flow["carry_usd6"]
+    assert (steps["fee"], steps["residual"]) == (flow["fees_usd6"], flow["residual_usd6"])
+    assert paid == flow["coupons_usd6"] + flow["parked_usd6"]
 
 
-def test_the_bond_is_repaid_at_maturity(demo):
+def test_both_classes_are_repaid_and_their_units_retired(demo):
     with duckdb.connect(str(demo[0] / "run.duckdb"), read_only=True) as db:
-        principal = db.execute("SELECT sum(principal_usd6) FROM allocations").fetchone()[0]
+        principal = dict(
+            db.execute(
+                "SELECT instrument, sum(principal_paid_usd6) FROM class_payments GROUP BY 1"
+            ).fetchall()
+        )
+    retired = {event["instrument"] for event in lines(demo[0]) if event["kind"] == "Retired"}
 
-    assert principal == 4000 * 100_000_000
+    assert principal == {"A": 3000 * 100_000_000, "B": 1000 * 100_000_000}
+    assert retired == {"A", "B"}
+
+
+def test_the_junior_class_waits_for_the_senior(demo):
+    """A's interest is never short while B is paid; B repays after A has had its instalment."""
+    with duckdb.connect(str(demo[0] / "run.duckdb"), read_only=True) as db:
+        violations = db.execute(
+            "SELECT count(*) FROM class_payments a JOIN class_payments b USING (distribution_id)"
+            " WHERE a.instrument = 'A' AND b.instrument = 'B' AND a.interest_paid_usd6 < a.interest_due_usd6"
+            " AND b.interest_paid_usd6 + b.principal_paid_usd6 > 0"
+        ).fetchone()[0]
+
+    assert violations == 0
+
+
+def test_yield_and_average_life_are_given_for_each_class_in_each_world(demo):
+    classes = json.loads((demo[0] / "metrics.json").read_text("utf-8"))["classes"]
+    by = {(entry["world"], entry["class"]): entry for entry in classes}
+
+    assert set(by) == {(w, c) for w in ("atomic-dvp", "EU-T2-T2S", "legacy-T3") for c in "AB"}
+    for name in "AB":
+        fast, slow = by["atomic-dvp", name], by["EU-T2-T2S", name]
+        assert fast["wal_years"] < slow["wal_years"], "money that comes later has a longer average life"
+        assert fast["yield"] > slow["yield"], "and at par a lower yield"
 
 
 def test_every_payment_leads_to_signed_readings(demo):
     store = demo[0] / "run.duckdb"
     rows = trace_payments(store)
     with duckdb.connect(str(store), read_only=True) as db:
-        payments = db.execute("SELECT coupon_id, holder FROM payments").fetchall()
+        payments = db.execute("SELECT instrument, kind, coupon_id, holder FROM payments").fetchall()
         names = [column[0] for column in db.execute(TRACE_SQL.read_text("utf-8")).description]
     traced = [dict(zip(names, row, strict=True)) for row in rows]
 
-    assert {(row["coupon_id"], row["holder"]) for row in traced} == set(payments)
+    keys = {(row["instrument"], row["kind"], row["coupon_id"], row["holder"]) for row in traced}
+    assert keys == set(payments)
     for row in traced:
         assert row["signature_count"] >= 3
         assert row["reading_count"] == row["last_seq"] - row["first_seq"] + 1 >= 28 * 24

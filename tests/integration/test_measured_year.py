@@ -67,9 +67,9 @@ def test_all_collected_cash_is_accounted_for_in_the_tables(year):
     with duckdb.connect(str(year[0] / "run.duckdb"), read_only=True) as db:
         collected = db.execute("SELECT sum(amount_usd6) FROM credits").fetchone()[0]
         coupons = db.execute("SELECT sum(amount_usd6) FROM payments").fetchone()[0]
-        fees, residual, reserve = db.execute(
-            "SELECT sum(fees_usd6), sum(residual_usd6), sum(reserve_in_usd6 - reserve_out_usd6) FROM allocations"
-        ).fetchone()
+        steps = dict(db.execute("SELECT kind, sum(paid_usd6) FROM allocation_steps GROUP BY 1").fetchall())
+        drawn = db.execute("SELECT sum(reserve_out_usd6) FROM allocations").fetchone()[0]
+    fees, residual, reserve = steps["fee"], steps["residual"], steps["reserve"] - drawn
 
     assert coupons + fees + reserve + residual + flow["carry_usd6"] == collected == flow["collected_usd6"]
     assert 0 <= flow["carry_usd6"] < 100, "nothing waits at maturity but roundings"
@@ -77,7 +77,7 @@ def test_all_collected_cash_is_accounted_for_in_the_tables(year):
 
 def test_every_coupon_leads_to_signed_readings(year):
     store = year[0] / "run.duckdb"
-    traced = {(row[0], row[1]) for row in trace_payments(store) if row[9] > 0}
+    traced = {(row[2], row[3]) for row in trace_payments(store) if row[11] > 0}
     with duckdb.connect(str(store), read_only=True) as db:
         assert traced == set(db.execute("SELECT coupon_id, holder FROM payments").fetchall())
 

@@ -20,7 +20,7 @@ from random import Random
 import pytest
 
 from rwa_sim.domain.records import SettlementStatus, Trade
-from rwa_sim.domain.waterfall import PeriodReport, Trigger, WaterfallTerms
+from rwa_sim.domain.tranches import ClassTerms, DealTerms, PeriodReport, Step, StepKind, Trigger
 from rwa_sim.errors import CalendarYearMissing, InputError, UnknownName
 from rwa_sim.rails.conventional import ConventionalRail, float_income_usd6
 from rwa_sim.rails.credits import Credit, mean_credited_at_s
@@ -39,6 +39,7 @@ def trade(when: str, number: int = 1, cash_usd6: int = MILLION_USD6) -> Trade:
     return Trade(
         trade_id=f"T{number}",
         executed_at_s=at(when),
+        instrument="A",
         seller="a",
         buyer="b",
         units=10,
@@ -159,15 +160,18 @@ def test_an_unknown_profile_is_refused_with_the_known_ones():
         load_profile("nowhere")
 
 
-TERMS = WaterfallTerms(
-    original_usd6=1_000_000_000,
-    rate_wad=6 * 10**16,
-    maturity_s=at("2024-03-01"),
-    period_count=2,
-    fee_bps=100,
-    reserve_target_usd6=0,
+TERMS = DealTerms(
+    classes=(ClassTerms(name="A", original_usd6=1_000_000_000, rate_wad=6 * 10**16, principal_periods=2),),
+    steps=(
+        Step(kind=StepKind.FEE, payee="servicer", rate_wad=10**16),
+        Step(kind=StepKind.INTEREST, classes=(0,)),
+        Step(kind=StepKind.PRINCIPAL, classes=(0,)),
+        Step(kind=StepKind.RESIDUAL, payee="sponsor"),
+    ),
     trigger=Trigger.ENERGY,
     threshold=10**15,
+    period_count=2,
+    maturity_s=at("2024-03-01"),
 )
 
 

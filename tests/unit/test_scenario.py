@@ -84,17 +84,21 @@ def test_an_oversized_file_is_refused(tmp_path):
         ('schema = "rwa-sim/1"', 'schema = "rwa-sim/9"', "schema", "rwa-sim/1"),
         ("seed = 20261120", "seed = -1", "seed", "greater than or equal to 0"),
         ("seed = 20261120", 'seed = "1"', "seed", "integer"),
-        ("units = 4000", "unitz = 4000", "bond.", "no such key|this key"),
+        ("units = 3000", "unitz = 3000", "class.0.", "no such key|this key"),
         ("[market]", "[markets]", "market", "no such key|this key"),
-        ("units = 4000", "units = 0", "bond.units", "greater than 0"),
-        ("units = 4000", "units = 40.5", "bond.units", "integer"),
-        ('face_usd = "100"', "face_usd = 100", "bond.face_usd", "an amount in quotes"),
-        ('face_usd = "100"', 'face_usd = "NaN"', "bond.face_usd", "finite"),
-        ('face_usd = "100"', 'face_usd = "0"', "bond", "face_usd. above zero"),
-        ('face_usd = "100"', 'face_usd = "-5"', "bond.face_usd", "greater than or equal to 0"),
-        ('face_usd = "100"', 'face_usd = "0.0000001"', "bond.face_usd", "6 decimal places"),
-        ('coupon_rate = "0.055"', 'coupon_rate = "5.5"', "bond.coupon_rate", "less than or equal to 1"),
-        ('coupon_rate = "0.055"', 'coupon_rate = "1e-x"', "bond.coupon_rate", "decimal number in quotes"),
+        ("units = 3000", "units = 0", "class.0.units", "greater than 0"),
+        ("units = 3000", "units = 40.5", "class.0.units", "integer"),
+        ('face_usd = "100"', "face_usd = 100", "class.0.face_usd", "an amount in quotes"),
+        ('face_usd = "100"', 'face_usd = "NaN"', "class.0.face_usd", "finite"),
+        ('face_usd = "100"', 'face_usd = "0"', "class.0", "original|above 0|1 to"),
+        ('face_usd = "100"', 'face_usd = "-5"', "class.0.face_usd", "greater than or equal to 0"),
+        ('face_usd = "100"', 'face_usd = "0.0000001"', "class.0.face_usd", "6 decimal places"),
+        ('rate = "0.05"', 'rate = "5"', "class.0.rate", "less than or equal to 1"),
+        ('rate = "0.05"', 'rate = "1e-x"', "class.0.rate", "decimal number in quotes"),
+        ('default_rate = "0.07"', 'day_count = "30/999"', "class.0.day_count", "one of"),
+        ('classes = ["A"]', 'classes = ["Z"]', "step.2.classes", "one of A, B"),
+        ('kind = "residual"', 'kind = "leftover"', "step.7.kind", "residual"),
+        ('payee = "trustee"', 'payee = ""', "step.1", "payee|account"),
         ("issue = 2021-01-01T00:00:00Z", "issue = 2021-01-15T00:00:00Z", "bond", "first day of a month"),
         ("issue = 2021-01-01T00:00:00Z", "issue = 2021-01-01T00:00:00", "bond", "in UTC"),
         ("issue = 2021-01-01T00:00:00Z", "issue = 2021-01-01T00:00:00+02:00", "bond", "in UTC"),
@@ -121,5 +125,5 @@ def test_one_faulty_key_gives_one_line_with_file_key_and_expectation(tmp_path, o
     line = str(caught.value)
     assert line.startswith(f"{path}: ")
     assert "\n" not in line
-    assert key in caught.value.key
+    assert key in f"{caught.value.where}: {caught.value.key}"
     assert re.search(expected, line), line

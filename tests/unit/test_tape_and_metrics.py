@@ -16,7 +16,7 @@ import pytest
 from rwa_sim.domain.money import usd6_from_decimal, usd_text
 from rwa_sim.domain.records import SettlementRecord, SettlementStatus
 from rwa_sim.files import folder_replaced_when_done, write_text_atomically
-from rwa_sim.rails.tape import TapeTerms, allot, generate_tape
+from rwa_sim.rails.tape import Instrument, TapeTerms, allot, generate_tape
 from rwa_sim.results.metrics import MarketTerms, compute_metrics, is_fail, quantile, replacement_exposure_usd6
 from rwa_sim.results.summary import duration_text
 
@@ -28,7 +28,7 @@ TERMS = TapeTerms(
     price_spread_bps=100,
     short_sale_share=0.0,
     office_hours_share=0.7,
-    face_usd6=100_000_000,
+    instruments=(Instrument(name="A", face_usd6=100_000_000, principal_start=1, principal_periods=12),),
     boundaries_s=tuple(1_700_000_000 // DAY * DAY + n * 30 * DAY for n in range(13)),
 )
 NAMES = tuple(f"bank-{n}" for n in range(10))
@@ -50,7 +50,7 @@ def test_an_issue_too_small_for_its_participants_is_refused():
 
 def test_a_tape_without_short_sales_never_sells_more_than_is_held():
     positions = allot(NAMES, 4000, Random(1))
-    tape = generate_tape(TERMS, positions, Random(2))
+    tape = generate_tape(TERMS, {"A": positions}, Random(2))
 
     held = dict(positions)
     assert len(tape) == 500
@@ -68,7 +68,7 @@ def test_short_sales_come_at_their_share():
     terms = replace(TERMS, trades=4000, short_sale_share=0.1)
     held = allot(NAMES, 400_000, Random(1))
     shorts = 0
-    for trade in generate_tape(terms, held, Random(2)):
+    for trade in generate_tape(terms, {"A": dict(held)}, Random(2)):
         shorts += trade.units > held[trade.seller]
         held[trade.seller] -= trade.units
         held[trade.buyer] += trade.units
@@ -78,8 +78,8 @@ def test_short_sales_come_at_their_share():
 def test_the_same_stream_gives_the_same_tape_and_another_another():
     held = allot(NAMES, 4000, Random(1))
 
-    assert generate_tape(TERMS, held, Random(7)) == generate_tape(TERMS, held, Random(7))
-    assert generate_tape(TERMS, held, Random(7)) != generate_tape(TERMS, held, Random(8))
+    assert generate_tape(TERMS, {"A": held}, Random(7)) == generate_tape(TERMS, {"A": held}, Random(7))
+    assert generate_tape(TERMS, {"A": held}, Random(7)) != generate_tape(TERMS, {"A": held}, Random(8))
 
 
 def record(**changes) -> SettlementRecord:
@@ -204,3 +204,17 @@ def test_an_atomic_write_replaces_the_file(tmp_path):
 
     assert path.read_text() == "2"
     assert [p.name for p in path.parent.iterdir()] == ["file.json"]
+
+
+def test_classes_trade_by_their_size_and_at_their_own_schedule():
+    """Two classes of 3,000 and 1,000 units: about three trades in four are in the larger; a bullet keeps its face."""
+    bullet = Instrument(name="B", face_usd6=100_000_000, principal_start=12, principal_periods=1)
+    terms = replace(TERMS, trades=4000, instruments=(TERMS.instruments[0], bullet), price_spread_bps=0)
+    held = {"A": allot(NAMES, 3000, Random(1)), "B": allot(NAMES, 1000, Random(2))}
+
+    tape = generate_tape(terms, held, Random(3))
+
+    share = sum(trade.instrument == "A" for trade in tape) / len(tape)
+    assert abs(share - 0.75) < 4 * math.sqrt(0.75 * 0.25 / len(tape))
+    assert {trade.cash_usd6 // trade.units for trade in tape if trade.instrument == "B"} == {100_000_000}
+    assert tape[-1].instrument == "B" or tape[-1].cash_usd6 // tape[-1].units < 100_000_000
