@@ -6,6 +6,12 @@ JUMP       A rise beyond nameplate x time since the last accepted reading x 1.02
            It is accepted if the next two readings go on from it, and only if it is also within
            nameplate x time since the register last rose: so a stuck sensor may catch up, while a
            value that physics excludes never becomes the watermark, whatever follows it.
+ROLLOVER   A register of the declared width starts again at 0. A lower value counts as that, and not
+           as a drop, only if the rise around the end is within nameplate x time since the last
+           accepted reading. The watermark goes on above the register's width.
+EXCHANGE   A new meter counts from its signed record on (see exchange.py): up to `final_wh` on the
+           old register, from `initial_wh` on the new one. A record whose `final_wh` lies below
+           what was accepted is not believed, and everything after it is a drop.
 ORDER      By the device's own `seq`. The outcome depends on the set of readings known at a
            close, not on the order or number of their arrivals.
 CONFLICT   Two readings with one `seq` and different bytes are evidence against the device, and
@@ -17,11 +23,13 @@ LATE       A reading that arrives after its place in the sequence was closed add
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from oracles.exchange import MeterExchange
 from oracles.registry import MeterSpec
 from oracles.schema import MeterReading, Quality
+from rwa_sim.errors import InputError
 
 FUTURE_SKEW_S = 60  # a device clock may run this far ahead of the receiver's
 CONFIRMATIONS = 2
@@ -70,6 +78,8 @@ class RegisterTracker:
         self._faults: list[RegisterFault] = []
         self._accepted_at_s = self._rose_at_s = spec.commissioned_at_s
         self._closed_seq = -1
+        self._raw_wh = spec.initial_register_wh  # what the register itself said at the watermark
+        self._exchanges: list[MeterExchange] = []
         self._known: dict[int, MeterReading] = {}
         self._waiting: dict[int, MeterReading] = {}
 
@@ -93,6 +103,24 @@ class RegisterTracker:
         else:
             self._waiting[reading.seq] = reading
         return True
+
+    def exchange(self, record: MeterExchange) -> None:
+        """Go on with another meter, from a record that was validated; its key is the meter's then.
+
+        Raises:
+            InputError: a record of another meter, of another serial than the last one's, or that
+                starts at a reading already closed.
+        """
+        last = self._exchanges[-1] if self._exchanges else None
+        follows = last is None or (record.old_serial == last.new_serial and record.first_seq > last.first_seq)
+        if record.meter_id != self.spec.meter_id or not follows or record.first_seq <= self._closed_seq:
+            raise InputError(
+                where=f"meter {self.spec.meter_id}",
+                key="exchange",
+                expected="a record that follows on the last one, at a reading not yet closed",
+            )
+        self._exchanges.append(record)
+        self.spec = replace(self.spec, public_key=record.new_public_key)
 
     def advance_to(self, end_s: int) -> tuple[MeterReading, ...]:
         """Accept what was read up to and including `end_s`; later readings only confirm.
@@ -122,7 +150,7 @@ class RegisterTracker:
             return FaultKind.OVERFLOW
         if reading.seq < self._closed_seq or reading.read_at_s <= self._accepted_at_s:
             return FaultKind.CLOCK
-        rise_wh = reading.register_wh - self.watermark_wh
+        rise_wh = self._rise_wh(self._closed_seq, self._raw_wh, self._accepted_at_s, reading)
         if rise_wh < 0:
             return FaultKind.DROP
         following = ordered[index + 1 : index + 1 + CONFIRMATIONS]
@@ -137,15 +165,36 @@ class RegisterTracker:
     def _is_confirmed(self, reading: MeterReading, following: Sequence[MeterReading]) -> bool:
         return len(following) == CONFIRMATIONS and all(
             0
-            <= later.register_wh - reading.register_wh
+            <= self._rise_wh(reading.seq, reading.register_wh, reading.read_at_s, later)
             <= self.spec.ceiling_wh(later.read_at_s - reading.read_at_s)
             for later in following
         )
 
+    def _rise_wh(self, seq: int, raw_wh: int, at_s: int, later: MeterReading) -> int:
+        """From a register value to a later reading, over exchanges and the register's end; a fall
+        is negative."""
+        ceiling_wh = self.spec.ceiling_wh(later.read_at_s - at_s)
+        rise_wh = 0
+        for record in self._exchanges:
+            if seq < record.first_seq <= later.seq:
+                step_wh = self._step_wh(raw_wh, record.final_wh, ceiling_wh)
+                if step_wh < 0:
+                    return step_wh
+                rise_wh, raw_wh = rise_wh + step_wh, record.initial_wh
+        step_wh = self._step_wh(raw_wh, later.register_wh, ceiling_wh)
+        return step_wh if step_wh < 0 else rise_wh + step_wh
+
+    def _step_wh(self, raw_wh: int, later_wh: int, ceiling_wh: int) -> int:
+        step_wh = later_wh - raw_wh
+        wrapped_wh = step_wh + 2**self.spec.width_bits
+        return wrapped_wh if step_wh < 0 and wrapped_wh <= ceiling_wh else step_wh
+
     def _accept(self, reading: MeterReading) -> None:
-        if reading.register_wh > self.watermark_wh:
+        rise_wh = self._rise_wh(self._closed_seq, self._raw_wh, self._accepted_at_s, reading)
+        if rise_wh > 0:
             self._rose_at_s = reading.read_at_s
-        self.watermark_wh = reading.register_wh
+        self.watermark_wh += rise_wh
+        self._raw_wh = reading.register_wh
         self._accepted_at_s = reading.read_at_s
         self._closed_seq = reading.seq
 
