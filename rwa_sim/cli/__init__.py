@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rwa_sim.cli import cashflows, daycount, run
+from rwa_sim.cli import cashflows, daycount, run, waterfall
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 run.register(app)
 cashflows.register(app)
 daycount.register(app)
+waterfall.register(app)
 
 
 @app.callback(invoke_without_command=True)

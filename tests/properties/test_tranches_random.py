@@ -180,7 +180,7 @@ class Naive:
             cash = min(left, due)
             left -= cash
             drawn = 0
-            if step.reserve:
+            if step.reserve or (self.all_due() and step.kind != K.RESERVE):
                 drawn = min(self.reserve, due - cash)
                 self.reserve -= drawn
             self.book(i, step, cash + drawn, breached)
@@ -204,7 +204,7 @@ class Naive:
             if self.all_due():
                 return own
             if step.to_pool:
-                target = floor(Fraction(self.pool * step.bps, BPS))
+                target = max(step.fixed_usd6, floor(Fraction(self.pool * step.bps, BPS)))
                 return min(own, max(0, self.outstanding() - max(0, self.pool - target)))
             return sum(self.scheduled(self.notes[c]) for c in step.classes)
         return {
@@ -225,7 +225,15 @@ class Naive:
         elif step.kind == K.HEDGE:
             self.hedge -= paid
         elif step.kind == K.INTEREST:
-            self.notes[step.classes[0]].owed -= paid
+            total, rest = sum(self.notes[c].owed for c in step.classes), paid
+            shares = [floor(Fraction(paid * self.notes[c].owed, total)) if total else 0 for c in step.classes]
+            for share, c in zip(shares, step.classes, strict=True):
+                self.notes[c].owed -= share
+                rest -= share
+            for c in step.classes:
+                share = min(rest, self.notes[c].owed)
+                self.notes[c].owed -= share
+                rest -= share
         elif step.kind == K.RESERVE:
             self.reserve += paid
         elif step.kind != K.RESIDUAL:
@@ -285,6 +293,7 @@ def steps_of(draw, count: int):
             pro_rata=len(group) > 1 and draw(st.booleans()),
             to_pool=(to_pool := draw(st.booleans())),
             bps=draw(st.integers(0, 3000)) if to_pool else 0,
+            fixed_usd6=draw(amounts) if to_pool else 0,
             reserve=draw(flag),
         )
         for group in groups
@@ -304,7 +313,10 @@ def steps_of(draw, count: int):
         extra.append(Step(kind=kind, classes=draw(some), reserve=draw(flag)))
     if covered or draw(st.booleans()):
         extra.append(Step(kind=K.RESERVE, fixed_usd6=draw(amounts), bps=draw(st.integers(0, BPS))))
-    steps = [Step(kind=K.INTEREST, classes=(place,), reserve=draw(flag)) for place in range(count)]
+    ranks = [(place,) for place in range(count)]
+    if count > 1 and draw(st.booleans()):
+        ranks[:2] = [(0, 1)]
+    steps = [Step(kind=K.INTEREST, classes=places, reserve=draw(flag)) for places in ranks]
     for step in extra:
         steps.insert(draw(st.integers(0, len(steps))), step)
     if draw(st.booleans()):
@@ -316,7 +328,7 @@ def steps_of(draw, count: int):
 def deals(draw):
     period_count = draw(st.sampled_from((1, 2, 4, 6, 8, 12)))
     classes = draw(classes_of(period_count))
-    cure_window_s = draw(st.sampled_from((0, 1, 1, 40 * 86_400)))
+    cure_window_s = draw(st.sampled_from((1, 1, 1, 40 * 86_400, 0)))
     return DealTerms(
         classes=classes,
         steps=draw(steps_of(len(classes))),
@@ -329,7 +341,7 @@ def deals(draw):
         min_dscr_bps=draw(st.sampled_from((0, 0, 11_000))),
         latched=draw(st.booleans()),
         cure_window_s=cure_window_s,
-        accelerate_on_default=bool(cure_window_s) and draw(st.booleans()),
+        accelerate_on_default=bool(cure_window_s) and draw(st.sampled_from((True, True, False))),
     )
 
 
@@ -354,6 +366,7 @@ def cases(draw):
         st.lists(
             st.tuples(
                 st.one_of(
+                    st.just(0),
                     st.integers(0, original_usd6 // 1000),
                     st.integers(0, original_usd6 // 100),
                     st.integers(0, original_usd6 // 10),
@@ -362,7 +375,7 @@ def cases(draw):
                 st.sampled_from((0, 1, 10**6)),
                 pools(original_usd6),
             ),
-            min_size=3,
+            min_size=min(4, terms.period_count + 1),
             max_size=terms.period_count + 2,
         )
     )
@@ -413,7 +426,7 @@ def test_any_deal_keeps_the_rules_and_agrees_with_the_naive_one(case):
                 assert not hit or pool.loss_usd6 - hit >= below_gone[i], "junior first"
         if paid is not None:
             check_distribution(terms, paid)
-            check_seniority(terms, paid.step_paid_usd6, naive.log)
+            check_seniority(terms, paid.step_paid_usd6, naive.log, all_due=naive.all_due())
             paid_out += sum(
                 amount
                 for step, amount in zip(terms.steps, paid.step_paid_usd6, strict=True)
@@ -454,7 +467,7 @@ def check_distribution(terms, paid):
         assert min(c.arrears_paid_usd6, c.principal_paid_usd6) >= 0
 
 
-def check_seniority(terms, step_paid_usd6, log):
+def check_seniority(terms, step_paid_usd6, log, *, all_due):
     """Once a step is short no cash is left; only the reserve's draws and release pay after it."""
     cash_gone = False
     for step, paid, (due, cash, drawn, released) in zip(terms.steps, step_paid_usd6, log, strict=True):
@@ -464,7 +477,7 @@ def check_seniority(terms, step_paid_usd6, log):
             cash_gone = False
         if cash_gone:
             assert paid == drawn, "cash went past a step that was short"
-        assert not drawn or step.reserve
+        assert not drawn or step.reserve or all_due
         cash_gone = cash_gone or cash < due
 
 

@@ -178,7 +178,7 @@ PRIN = principal(0, 1)
     ("terms", "key"),
     [
         (deal(classes=()), "class"),
-        (deal(classes=(A,) * 5), "class"),
+        (deal(classes=(A,) * 9), "class"),
         (deal(classes=(A, A)), "class.1.name"),
         (deal(classes=(replace(A, name=""), B)), "class.0.name"),
         (deal(classes=(A, replace(B, original_usd6=0))), "class.1.original_usd6"),
@@ -204,7 +204,7 @@ PRIN = principal(0, 1)
         (deal(*INT, principal(1, 0)), "step.2.classes"),
         (deal(*INT, principal(0, 0, 1)), "step.2.classes"),
         (deal(*INT, principal()), "step.2.classes"),
-        (deal(Step(kind=StepKind.INTEREST, classes=(0, 1)), PRIN), "step.0.classes"),
+        (deal(Step(kind=StepKind.INTEREST, classes=(0, 1)), interest(1), PRIN), "step"),
         (deal(fee(classes=(0,)), *INT, PRIN), "step.0.classes"),
         (deal(fee(payee=""), *INT, PRIN), "step.0.payee"),
         (deal(interest(0, payee="owner"), interest(1), PRIN), "step.0.payee"),
@@ -569,7 +569,7 @@ def test_the_last_repayment_frees_the_reserve():
     assert paid(outcome).reserve_out_usd6 == 77
 
 
-def test_at_the_legal_final_a_covered_step_takes_the_reserve_and_the_rest_of_it_is_released():
+def test_at_the_legal_final_the_reserve_covers_every_step_in_order_and_never_flows_past_notes():
     terms = deal(
         *INT,
         principal(0, reserve=True),
@@ -583,7 +583,7 @@ def test_at_the_legal_final_a_covered_step_takes_the_reserve_and_the_rest_of_it_
 
     outcome = bring(terms, state, INT_A + INT_B)
 
-    assert paid(outcome).step_paid_usd6 == (INT_A, INT_B, 1_200 * USD, 0, 0, 100 * USD)
+    assert paid(outcome).step_paid_usd6 == (INT_A, INT_B, 1_200 * USD, 100 * USD, 0, 0)
     assert outcome.state.reserve_usd6 == 0
 
 
@@ -597,6 +597,34 @@ def test_the_residual_of_a_repaid_deal_takes_the_reserve(cash, reserve_after):
 
     assert outcome.state.reserve_usd6 == reserve_after
     assert paid(outcome).step_paid_usd6 == (0, cash, 50 - reserve_after)
+
+
+def test_classes_of_one_interest_step_rank_equally():
+    """A is owed 6 and B 5 millions: of 1,000,001 each gets its part, and the odd unit goes to A."""
+    terms = deal(Step(kind=StepKind.INTEREST, classes=(0, 1)), PRIN, RESIDUAL)
+
+    outcome = bring(terms, opening_state(terms), 1_000_001)
+
+    classes = paid(outcome).classes
+    total = INT_A + INT_B
+    part_b = 1_000_001 * INT_B // total
+    assert classes[1].interest_paid_usd6 == part_b
+    assert classes[0].interest_paid_usd6 == 1_000_001 - part_b
+
+
+def test_an_oc_target_may_be_fixed_in_dollars():
+    """The higher of the fixed amount and the part of the pool."""
+    for bps, fixed, target in (
+        (0, 100 * USD, 100 * USD),
+        (1_000, 100 * USD, 150 * USD),
+        (1_000, 200 * USD, 200 * USD),
+    ):
+        terms = deal(*INT, principal(0, 1, to_pool=True, bps=bps, fixed_usd6=fixed), RESIDUAL)
+
+        outcome = bring(terms, opening_state(terms), 10_000 * USD, performing_usd6=1_500 * USD)
+
+        left = sum(c.outstanding_usd6 for c in outcome.state.classes)
+        assert left == 1_500 * USD - target
 
 
 # ── arrears and default ────────────────────────────────────────────────────

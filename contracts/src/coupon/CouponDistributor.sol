@@ -175,7 +175,8 @@ contract CouponDistributor is ICouponDistributor, AccessControl, ReentrancyGuard
         uint256 supplyUnits = BOND.totalSupplyAt(c.recordTime);
         if (supplyUnits == 0) return 0;
         uint256 units = BOND.balanceOfAt(holder, c.recordTime);
-        return CouponMath.shareDown(c.arrearsUsd6, units, supplyUnits) - _arrearsServedUsd6[couponId][holder];
+        uint256 arrearsUsd6 = arrearsWrittenOffUsd6 > 0 ? arrearsFundedUsd6(couponId) : c.arrearsUsd6;
+        return CouponMath.shareDown(arrearsUsd6, units, supplyUnits) - _arrearsServedUsd6[couponId][holder];
     }
 
     /// @inheritdoc ICouponDistributor

@@ -14,7 +14,7 @@ import {IWaterfall} from "../interfaces/IWaterfall.sol";
 import {BPS, CouponMath, WAD} from "../libraries/CouponMath.sol";
 import {DayCount} from "../libraries/DayCount.sol";
 
-uint256 constant MAX_CLASSES = 4;
+uint256 constant MAX_CLASSES = 8;
 uint256 constant MAX_STEPS = 16;
 
 /// @title Waterfall
@@ -24,7 +24,7 @@ uint256 constant MAX_STEPS = 16;
 /// CASH GUARD. Never more than the bank credited (the report) and never more than has arrived (the balance):
 /// missing cash holds the distribution, it does not shrink it. Cash sent here unasked is not distributed.
 /// ROUNDINGS. Accruals and shares are rounded down; the steps only add and subtract.
-/// LIVENESS. A payee that cannot receive is parked and does not stop the coupon. Loops are bounded by four classes and
+/// LIVENESS. A payee that cannot receive is parked and does not stop the coupon. Loops are bounded by eight classes and
 /// sixteen steps.
 /// ROLES. The feed reports. The agent posts the pool and may accelerate after a default. Nobody can withdraw.
 contract Waterfall is IWaterfall, ReentrancyGuardTransient {
@@ -74,6 +74,10 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
             require(classes_[i].rateWad <= WAD, InvalidTerms("rateWad", classes_[i].rateWad, WAD));
             require(classes_[i].originalUsd6 > 0, InvalidTerms("originalUsd6", 0, 1));
             require(classes_[i].principalPeriods > 0, InvalidTerms("principalPeriods", 0, 1));
+            require(
+                classes_[i].frequency > 0 || classes_[i].dayCount != DayCount.Convention.ActActIcma,
+                InvalidTerms("frequency", 0, 1)
+            );
             _classTerms.push(classes_[i]);
             _classes.push(ClassState(classes_[i].originalUsd6, 0, 0, 0, 0, 0));
         }
@@ -182,6 +186,7 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         for (uint256 i = 0; i < _classes.length; ++i) {
             _payClass(i, interestUsd6[i], principalUsd6[i], _classes[i].outstandingUsd6);
         }
+        _noteArrears();
     }
 
     /// @inheritdoc IWaterfall
@@ -304,7 +309,7 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
     function _declareDefault(uint64 periodEnd) private {
         uint64 since = _state.arrearsSince;
         if (_terms.cureWindowS == 0 || since == 0 || _state.defaulted) return;
-        if (periodEnd < since + _terms.cureWindowS) return;
+        if (periodEnd < uint256(since) + _terms.cureWindowS) return;
 
         _state.defaulted = true;
         emit EventOfDefault(_state.periodId, since);
@@ -322,10 +327,11 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         met = periodEnd >= _terms.maturityTime || _state.accelerated || actual >= _terms.threshold;
     }
 
+    /// @dev An advance posted for the next period is not there for this one.
     function _cash() private view returns (uint256 heldUsd6, uint256 neededUsd6) {
         heldUsd6 = IERC20(_terms.cash).balanceOf(address(this));
         neededUsd6 = uint256(_state.creditedUsd6) - _state.allocatedUsd6 + _state.carriedUsd6
-            + _state.reserveUsd6 + _parkedTotalUsd6;
+            + _state.reserveUsd6 + _parkedTotalUsd6 + _pool.advanceUsd6;
     }
 
     /* DISTRIBUTION */
@@ -405,9 +411,8 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
             paidUsd6 = _take(p, _state.hedgeOwedUsd6, step.reserveCovers);
             _state.hedgeOwedUsd6 -= SafeCast.toUint128(paidUsd6);
         } else if (step.kind == StepKind.Interest) {
-            uint256 i = _firstClass(step.classMask);
-            paidUsd6 = _take(p, _classes[i].interestOwedUsd6 - p.interestUsd6[i], step.reserveCovers);
-            p.interestUsd6[i] += paidUsd6;
+            paidUsd6 = _take(p, _interestDueUsd6(p, step.classMask), step.reserveCovers);
+            _splitInterest(p, step.classMask, paidUsd6);
         } else if (step.kind == StepKind.Reserve) {
             paidUsd6 = _runReserve(p, step);
         } else if (step.kind == StepKind.Residual) {
@@ -425,7 +430,9 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
     function _take(Pass memory p, uint256 dueUsd6, bool reserveCovers) private returns (uint256 paidUsd6) {
         paidUsd6 = Math.min(p.leftUsd6, dueUsd6);
         p.leftUsd6 -= paidUsd6;
-        if (!reserveCovers || paidUsd6 == dueUsd6) return paidUsd6;
+        if (paidUsd6 == dueUsd6) return paidUsd6;
+        // once all principal is due the reserve is there for every step, in order
+        if (!reserveCovers && !p.allDue) return paidUsd6;
 
         uint256 drawnUsd6 = Math.min(_state.reserveUsd6, dueUsd6 - paidUsd6);
         _state.reserveUsd6 -= SafeCast.toUint128(drawnUsd6);
@@ -466,7 +473,8 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         if (p.allDue) return type(uint256).max;
         if (step.toPool) {
             uint256 notesUsd6 = _outstandingUsd6(p, type(uint8).max);
-            uint256 coveredUsd6 = poolUsd6 - Math.min(poolUsd6, poolUsd6 * step.bps / BPS);
+            uint256 targetUsd6 = Math.max(step.fixedUsd6, poolUsd6 * step.bps / BPS);
+            uint256 coveredUsd6 = poolUsd6 - Math.min(poolUsd6, targetUsd6);
             return notesUsd6 - Math.min(notesUsd6, coveredUsd6);
         }
         for (uint256 i = 0; i < _classes.length; ++i) {
@@ -485,6 +493,33 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         uint256 scheduledUsd6 = CouponMath.scheduledPrincipalDown(t.originalUsd6, instalments, t.principalPeriods);
         uint256 doneUsd6 = uint256(c.principalPaidUsd6) + c.writtenDownUsd6 + p.principalUsd6[i];
         return Math.min(openUsd6, scheduledUsd6 - Math.min(scheduledUsd6, doneUsd6));
+    }
+
+    function _interestDueUsd6(Pass memory p, uint8 classMask) private view returns (uint256 dueUsd6) {
+        for (uint256 i = 0; i < _classes.length; ++i) {
+            if (_isIn(classMask, i)) dueUsd6 += _classes[i].interestOwedUsd6 - p.interestUsd6[i];
+        }
+    }
+
+    /// @dev Classes of one interest step rank equally: by what each is owed, rounded down; what roundings leave goes in
+    ///      order of the classes.
+    function _splitInterest(Pass memory p, uint8 classMask, uint256 amountUsd6) private view {
+        uint256 totalUsd6 = _interestDueUsd6(p, classMask);
+        uint256 leftUsd6 = amountUsd6;
+        uint256[] memory sharesUsd6 = new uint256[](_classes.length);
+        for (uint256 i = 0; i < _classes.length && totalUsd6 > 0; ++i) {
+            if (!_isIn(classMask, i)) continue;
+            uint256 owedUsd6 = _classes[i].interestOwedUsd6 - p.interestUsd6[i];
+            sharesUsd6[i] = CouponMath.shareDown(amountUsd6, owedUsd6, totalUsd6);
+            leftUsd6 -= sharesUsd6[i];
+        }
+        for (uint256 i = 0; i < _classes.length; ++i) {
+            if (!_isIn(classMask, i)) continue;
+            uint256 roomUsd6 = _classes[i].interestOwedUsd6 - p.interestUsd6[i] - sharesUsd6[i];
+            uint256 extraUsd6 = Math.min(leftUsd6, roomUsd6);
+            leftUsd6 -= extraUsd6;
+            p.interestUsd6[i] += sharesUsd6[i] + extraUsd6;
+        }
     }
 
     /// @dev Pro rata by outstanding at the start of the step, rounded down; what roundings leave goes senior first.
@@ -585,8 +620,6 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         bool ofPayee = step.kind == StepKind.Fee || step.kind == StepKind.Advance || step.kind == StepKind.Hedge
             || step.kind == StepKind.Residual;
         require((mask > 0) == ofClasses && mask >> count == 0, InvalidStep(index, mask, count));
-        bool single = mask == 0 || (mask & (mask - 1)) == 0;
-        require(single || step.kind != StepKind.Interest, InvalidStep(index, mask, count));
         require((step.payee != address(0)) == ofPayee, InvalidTerms("payee", index, 1));
         require(step.bps <= BPS, InvalidTerms("bps", step.bps, BPS));
         require(step.rateWad <= WAD, InvalidTerms("rateWad", step.rateWad, WAD));
@@ -627,10 +660,6 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         for (uint256 i = 0; i < _classes.length; ++i) {
             if (_isIn(classMask, i)) outstandingUsd6 += _classes[i].outstandingUsd6 - p.principalUsd6[i];
         }
-    }
-
-    function _firstClass(uint8 classMask) private pure returns (uint256 i) {
-        while (!_isIn(classMask, i)) ++i;
     }
 
     function _isIn(uint8 classMask, uint256 i) private pure returns (bool) {

@@ -125,7 +125,8 @@ interface ICouponDistributor {
 
     function arrearsWrittenOffUsd6() external view returns (uint256);
 
-    /// @notice What a holder of record is still owed of a coupon's arrears, funded or not (1e6).
+    /// @notice What a holder of record is still owed of a coupon's arrears, funded or not (1e6). After a write-off
+    ///         what is funded is all there will be.
     function arrearsOfUsd6(uint256 couponId, address holder) external view returns (uint256);
 
     function coupon(uint256 couponId) external view returns (Coupon memory);

@@ -5,7 +5,7 @@ import {DayCount} from "../libraries/DayCount.sol";
 import {IReportSink} from "./IReportSink.sol";
 
 /// @title IWaterfall
-/// @notice Order of payment of a deal with up to four classes, started by the final report. The rule is written in
+/// @notice Order of payment of a deal with up to eight classes, started by the final report. The rule is written in
 ///         docs/waterfall.md; the Python twin allocates the same to the last unit.
 /// @dev | name         | scale        | example                          |
 ///      | `rateWad`    | 1e18 a year  | 0.05e18 = 5 % a year             |
@@ -138,7 +138,7 @@ interface IWaterfall is IReportSink {
     /// @notice Reports are taken one after another.
     error PeriodOutOfOrder(uint64 actual, uint64 expected);
     error InvalidTerms(bytes32 what, uint256 actual, uint256 bound);
-    /// @notice A step names a class that does not exist, or needs one and names none.
+    /// @notice A step names a class that does not exist, or needs one and names none, or names one needlessly.
     error InvalidStep(uint256 index, uint8 classMask, uint256 classCount);
     error OriginalMismatch(uint256 classIndex, uint256 actual, uint256 expected);
     error NothingHeld();

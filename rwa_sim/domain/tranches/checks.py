@@ -10,7 +10,7 @@ from rwa_sim.domain.money import BPS, WAD
 from rwa_sim.domain.tranches.terms import ClassTerms, DealTerms, Step, StepKind
 from rwa_sim.errors import InputError, UnknownName
 
-MAX_CLASSES = 4
+MAX_CLASSES = 8
 MAX_STEPS = 16
 MAX_USD6 = 10**21  # a quadrillion dollars
 MAX_RATIO_BPS = 10**6
@@ -30,7 +30,7 @@ _PAID_TO_PAYEE = (StepKind.FEE, StepKind.ADVANCE, StepKind.HEDGE, StepKind.RESID
 _FIELDS: Mapping[str, tuple[StepKind, ...]] = MappingProxyType(
     {
         "rate_wad": (StepKind.FEE,),
-        "fixed_usd6": (StepKind.FEE, StepKind.RESERVE),
+        "fixed_usd6": (StepKind.FEE, StepKind.RESERVE, StepKind.PRINCIPAL),
         "pro_rata": (StepKind.PRINCIPAL,),
         "to_pool": (StepKind.PRINCIPAL,),
         "bps": (StepKind.PRINCIPAL, StepKind.RESERVE),
@@ -121,8 +121,9 @@ def _validate_step(step: Step, where: str, key: str, class_count: int) -> None:
     _require_range(where, f"{key}.bps", step.bps, 0, BPS)
     if step.pro_rata and len(step.classes) < 2:
         raise InputError(where=where, key=f"{key}.pro_rata", expected="two classes or more to share")
-    if step.kind is StepKind.PRINCIPAL and step.bps and not step.to_pool:
-        raise InputError(where=where, key=f"{key}.bps", expected="to_pool with an OC target")
+    if step.kind is StepKind.PRINCIPAL and (step.bps or step.fixed_usd6) and not step.to_pool:
+        field = "bps" if step.bps else "fixed_usd6"
+        raise InputError(where=where, key=f"{key}.{field}", expected="to_pool with an OC target")
 
 
 def _validate_places(step: Step, where: str, key: str, class_count: int) -> None:
@@ -138,8 +139,6 @@ def _validate_places(step: Step, where: str, key: str, class_count: int) -> None
         raise InputError(
             where=where, key=f"{key}.classes", expected="each class once, senior first", got=str(places)
         )
-    if step.kind is StepKind.INTEREST and len(places) > 1:
-        raise InputError(where=where, key=f"{key}.classes", expected="one class", got=str(places))
 
 
 def _validate_order(terms: DealTerms, where: str) -> None:
@@ -153,7 +152,9 @@ def _validate_order(terms: DealTerms, where: str) -> None:
     for index, step in enumerate(terms.steps):
         if step.reserve and StepKind.RESERVE not in kinds:
             raise InputError(where=where, key=f"step.{index}.reserve", expected="a reserve step in the deal")
-    paid_interest = [step.classes[0] for step in terms.steps if step.kind is StepKind.INTEREST]
+    paid_interest = [
+        place for step in terms.steps if step.kind is StepKind.INTEREST for place in step.classes
+    ]
     repaid = {place for step in terms.steps if step.kind is StepKind.PRINCIPAL for place in step.classes}
     for place, c in enumerate(terms.classes):
         if paid_interest.count(place) != 1:

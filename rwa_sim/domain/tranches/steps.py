@@ -43,7 +43,9 @@ def _take_step(run: Pass, index: int) -> Pass:
         run = _release(run, step)
     due_usd6 = _DUE[step.kind](run, index)
     from_cash_usd6 = min(run.left_usd6, due_usd6)
-    drawn_usd6 = min(run.state.reserve_usd6, due_usd6 - from_cash_usd6) if step.reserve else 0
+    # once all principal is due the reserve is there for every step, in order; a residual is never short
+    covered = step.kind is not StepKind.RESERVE and (step.reserve or all_principal_due(run.terms, run.state))
+    drawn_usd6 = min(run.state.reserve_usd6, due_usd6 - from_cash_usd6) if covered else 0
     paid_usd6 = from_cash_usd6 + drawn_usd6
     run = replace(
         run,
@@ -124,7 +126,7 @@ def _principal_due(run: Pass, index: int) -> int:
             scheduled_due_usd6(terms.classes[i], state.classes[i], state.period_id, all_due=False)
             for i in step.classes
         )
-    target_usd6 = state.pool_usd6 * step.bps // BPS
+    target_usd6 = max(step.fixed_usd6, state.pool_usd6 * step.bps // BPS)
     return min(outstanding_usd6, max(0, state.notes_usd6 - max(0, state.pool_usd6 - target_usd6)))
 
 
@@ -178,7 +180,7 @@ def _book(run: Pass, index: int, paid_usd6: int) -> DealState:
         case StepKind.HEDGE:
             return replace(state, hedge_owed_usd6=state.hedge_owed_usd6 - paid_usd6)
         case StepKind.INTEREST:
-            return _book_interest(state, step.classes[0], paid_usd6)
+            return _book_interest(state, step.classes, paid_usd6)
         case StepKind.PRINCIPAL:
             sequential = not step.pro_rata or run.breached or state.accelerated
             return _book_principal(state, step.classes, paid_usd6, sequential=sequential)
@@ -190,10 +192,12 @@ def _book(run: Pass, index: int, paid_usd6: int) -> DealState:
             return state
 
 
-def _book_interest(state: DealState, place: int, paid_usd6: int) -> DealState:
+def _book_interest(state: DealState, places: tuple[int, ...], paid_usd6: int) -> DealState:
+    """Classes of one interest step rank equally: by what each is owed."""
+    owed_usd6 = [state.classes[i].interest_owed_usd6 for i in places]
     classes = list(state.classes)
-    owed_usd6 = classes[place].interest_owed_usd6
-    classes[place] = replace(classes[place], interest_owed_usd6=owed_usd6 - paid_usd6)
+    for place, owed, share_usd6 in zip(places, owed_usd6, split_pro_rata(paid_usd6, owed_usd6), strict=True):
+        classes[place] = replace(classes[place], interest_owed_usd6=owed - share_usd6)
     return replace(state, classes=tuple(classes))
 
 

@@ -63,7 +63,7 @@ class Step:
         payee: account that is paid (fee, advance, hedge, residual).
         classes: places of the classes that are paid, senior first, from 0.
         rate_wad: fee a year, 1e18 = 100 % of the basis.
-        fixed_usd6: fee each period, or least reserve target, in micro-dollars.
+        fixed_usd6: fee each period, or least reserve or OC target, in micro-dollars.
         basis: what the fee is a rate of.
         pro_rata: split principal by outstanding instead of senior first.
         to_pool: pay principal down to the pool less the OC target instead of as scheduled.
