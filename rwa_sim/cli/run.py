@@ -128,7 +128,7 @@ def _print(result: RunResult, results: Results, out: Path) -> None:
 
     from rwa_sim.domain.money import usd_text
     from rwa_sim.results.metrics import METRICS
-    from rwa_sim.results.summary import NOT_SHOWN, cell, shown_unit
+    from rwa_sim.results.summary import NOT_SHOWN, cell, evidence_row, shown_unit
 
     scenario = result.loaded.scenario
     console = Console(highlight=False, width=None if Console().is_terminal else 100)
@@ -139,6 +139,8 @@ def _print(result: RunResult, results: Results, out: Path) -> None:
     table.add_column("measure")
     for world in results.metrics:
         table.add_column(world, justify="right")
+    how = evidence_row(results.metrics, result.profiles)
+    table.add_row(how.label, *how.cells)
     for metric in METRICS:
         if metric.key in TABLE_KEYS:
             unit = shown_unit(metric.unit)

@@ -70,7 +70,7 @@ class CouponRecord:
     record date, paid by the rail, spendable as bank money by the investor.
     `due_usd6` is the interest due for this coupon and the principal paid with it,
     `interest_usd6` and `principal_usd6` what of it was paid, `arrears_paid_usd6` what came
-    for earlier coupons; `paid_usd6` is what holders received by now, `parked_usd6` what is
+    for earlier coupons; `paid_usd6` is what holders received of this one, `parked_usd6` what is
     held for payees that cannot receive.
     """
 

@@ -107,7 +107,7 @@ class _Payday:
             interest_usd6=payment.interest_paid_usd6,
             principal_usd6=payment.principal_paid_usd6,
             arrears_paid_usd6=payment.arrears_paid_usd6,
-            paid_usd6=payment.interest_paid_usd6 + payment.arrears_paid_usd6 + payment.principal_paid_usd6,
+            paid_usd6=payment.interest_paid_usd6 + payment.principal_paid_usd6,
             parked_usd6=0,
             float_income_usd6=income_usd6 if first else 0,
             manual_touches=profile.manual_touches_per_coupon.value if first else 0,

@@ -256,8 +256,8 @@ METRICS: tuple[Metric, ...] = (
         key="coupons_paid_usd6",
         label="coupons paid",
         unit="usd6",
-        definition="cash delivered to holders",
-        compute=lambda s, c, t: sum(r.paid_usd6 for r in c),
+        definition="cash delivered to holders, arrears paid later included",
+        compute=lambda s, c, t: sum(r.paid_usd6 + r.arrears_paid_usd6 for r in c),
     ),
     Metric(
         key="coupons_parked_usd6",

@@ -9,12 +9,12 @@ from typing import Any
 
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd_text
-from rwa_sim.rails.market_profile import MARKS
+from rwa_sim.rails.market_profile import MARKS, MarketProfile
 from rwa_sim.results.classes import ClassResult
 from rwa_sim.results.flows import Flows
 from rwa_sim.results.metrics import MarketTerms, Value
 from rwa_sim.results.plots import figures
-from rwa_sim.results.summary import NOT_SHOWN, duration_text, summary_rows
+from rwa_sim.results.summary import NOT_SHOWN, duration_text, evidence_row, summary_rows
 from rwa_sim.simulation import RunResult
 
 STYLE = Path(__file__).with_name("page.css")
@@ -34,7 +34,7 @@ def render_page(
     worlds = list(metrics)
     parts = [
         _header(result, metrics),
-        _section("Both rails, one tape", _comparison(worlds, metrics)),
+        _section("Both rails, one tape", _comparison(worlds, metrics, result.profiles)),
         _section("Classes of notes", _classes(classes)),
         *(_figure(number, *entry) for number, entry in enumerate(figures(result, terms))),
         _section("Cash, to the last micro-dollar", _flows(flows)),
@@ -77,10 +77,12 @@ def _header(result: RunResult, metrics: Mapping[str, Mapping[str, Value]]) -> st
     )
 
 
-def _comparison(worlds: Sequence[str], metrics: Mapping[str, Mapping[str, Value]]) -> str:
+def _comparison(
+    worlds: Sequence[str], metrics: Mapping[str, Mapping[str, Value]], profiles: Sequence[MarketProfile]
+) -> str:
     head = "".join(f'<th class="num">{escape(world)}</th>' for world in worlds)
     rows = []
-    for row in summary_rows(metrics):
+    for row in (evidence_row(worlds, profiles), *summary_rows(metrics)):
         cells = "".join(f'<td class="num">{escape(text)}</td>' for text in row.cells)
         unit = f" <small>{escape(row.unit)}</small>" if row.unit else ""
         rows.append(

@@ -217,6 +217,7 @@ def _energy(result: RunResult) -> Any:
             "overlaying": "y",
             "side": "right",
             "range": [0, 105],
+            "tickvals": [0, 25, 50, 75, 100],
             "showgrid": False,
         },
     )

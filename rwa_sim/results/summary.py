@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rwa_sim.domain.money import usd_text
+from rwa_sim.rails.market_profile import MarketProfile
 from rwa_sim.results.metrics import METRICS, Value
 
 NOT_SHOWN = (
@@ -27,6 +28,20 @@ class Row:
     unit: str
     definition: str
     cells: tuple[str, ...]
+
+
+def evidence_row(worlds: Iterable[str], profiles: Iterable[MarketProfile]) -> Row:
+    """How each column came about: executed on a chain, or modelled from parameters with these marks."""
+    marks = {
+        profile.name: ", ".join(sorted({mark for _, _, mark, _ in profile.assumptions()}))
+        for profile in profiles
+    }
+    return Row(
+        label="how it came about",
+        unit="",
+        definition="executed in contracts on a local chain, or modelled from parameters with these evidence marks",
+        cells=tuple(f"modelled ({marks[world]})" if world in marks else "executed (L)" for world in worlds),
+    )
 
 
 def summary_rows(metrics: Mapping[str, Mapping[str, Value]]) -> list[Row]:
