@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rwa_sim.cli import cashflows, daycount, run, waterfall
+from rwa_sim.cli import cashflows, daycount, netting, run, waterfall
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -21,6 +21,7 @@ run.register(app)
 cashflows.register(app)
 daycount.register(app)
 waterfall.register(app)
+netting.register(app)
 
 
 @app.callback(invoke_without_command=True)
