@@ -5,7 +5,8 @@
                   ──► books, moved, event, events                     (what to assert)
 
 The bond: 1,000 units of 100 dollars, 6 % a year, fees of 1 %, repaid in twelve equal monthly parts from
-1 January 2026. Four oracle nodes sign, three signatures make a report final.
+1 January 2026, with a reserve of 500 dollars and the rest to the sponsor. Four oracle nodes sign, three
+signatures make a report final.
 """
 
 from __future__ import annotations
@@ -21,10 +22,21 @@ from oracles.eip712 import report_digest
 from oracles.keys import SecretKey
 from oracles.schema import Report
 from rwa_sim.chain.contract import Contract, Event, deploy
-from rwa_sim.chain.deploy import TRIGGER_CODE, UNLIMITED, Deal, DealTerms, deploy_deal
+from rwa_sim.chain.deploy import (
+    UNLIMITED,
+    ClassIssue,
+    Deal,
+    DealClass,
+    DealTerms,
+    _class_terms,
+    _deal_terms,
+    _step,
+    deploy_deal,
+)
 from rwa_sim.chain.engine import Account, Engine, Receipt
 from rwa_sim.chain.instruction import Instruction, sign_instruction
-from rwa_sim.domain.waterfall import Trigger, WaterfallTerms
+from rwa_sim.domain.tranches import ClassTerms, Step, StepKind, Trigger
+from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
 
 DOLLAR = 10**6  # usd6
 DAY_S = 86_400
@@ -40,15 +52,21 @@ MONTHS_S = tuple(
 ISSUE_S, MATURITY_S = MONTHS_S[0], MONTHS_S[PERIOD_COUNT]
 REPORT_LAG_S = 3_600  # a period is observed an hour after its end
 REPORT_TTL_S = 30 * DAY_S
+CLASS_A = ClassTerms(
+    name="A", original_usd6=ORIGINAL_USD6, rate_wad=6 * 10**16, principal_periods=PERIOD_COUNT
+)
+FEE = Step(kind=StepKind.FEE, payee="servicer", rate_wad=10**16, reserve=True)
+INTEREST = Step(kind=StepKind.INTEREST, classes=(0,), reserve=True)
+PRINCIPAL = Step(kind=StepKind.PRINCIPAL, classes=(0,), reserve=True)
+RESERVE = Step(kind=StepKind.RESERVE, fixed_usd6=500 * DOLLAR)
+RESIDUAL = Step(kind=StepKind.RESIDUAL, payee="sponsor")
 TERMS = WaterfallTerms(
-    original_usd6=ORIGINAL_USD6,
-    rate_wad=6 * 10**16,
-    maturity_s=MATURITY_S,
-    period_count=PERIOD_COUNT,
-    fee_bps=100,
-    reserve_target_usd6=500 * DOLLAR,
+    classes=(CLASS_A,),
+    steps=(FEE, INTEREST, PRINCIPAL, RESERVE, RESIDUAL),
     trigger=Trigger.CREDIT,
     threshold=1,
+    period_count=PERIOD_COUNT,
+    maturity_s=MATURITY_S,
 )
 
 
@@ -59,6 +77,7 @@ class Market:
     chain: Engine
     deal: Deal
     issuer: Account
+    servicer: Account
     seller: Account
     buyer: Account
     third: Account
@@ -90,6 +109,11 @@ class Market:
         return self.deal.waterfall
 
     @property
+    def contracts(self) -> tuple[Contract, ...]:
+        """One of each kind; register and coupons are the senior class's."""
+        return (self.cash, self.bond, self.feed, self.distributor, self.waterfall, self.dvp)
+
+    @property
     def now_s(self) -> int:
         """Second of the last block."""
         return self.chain.head().timestamp_s
@@ -108,7 +132,7 @@ class Market:
 
     def parties(self) -> dict[str, str]:
         """Everybody who may hold something, by name."""
-        people = (self.seller, self.buyer, self.third, self.stranger, self.deal.servicer, self.deal.sponsor)
+        people = (self.seller, self.buyer, self.third, self.stranger, self.servicer, self.deal.sponsor)
         rooms = (self.dvp, self.feed, self.distributor, self.waterfall)
         return {p.label: p.address for p in people} | {room.name: room.address for room in rooms}
 
@@ -125,12 +149,18 @@ def deploy_market(chain: Engine, terms: WaterfallTerms = TERMS, record_lag_s: in
     deal = deploy_deal(
         chain,
         DealTerms(
-            bond_name="Solar note 2026",
-            symbol="SOL26",
+            name="Solar note 2026",
             asset_id=ASSET,
-            face_usd6=FACE_USD6,
             issue_s=ISSUE_S,
             waterfall=terms,
+            issues=[
+                ClassIssue(
+                    symbol=f"SOL26{entry.name}",
+                    units=entry.original_usd6 // FACE_USD6,
+                    face_usd6=FACE_USD6,
+                )
+                for entry in terms.classes
+            ],
             signers=[node.address for node in nodes],
             record_lag_s=record_lag_s,
         ),
@@ -140,6 +170,7 @@ def deploy_market(chain: Engine, terms: WaterfallTerms = TERMS, record_lag_s: in
         chain=chain,
         deal=deal,
         issuer=people["admin"],
+        servicer=people["servicer"],
         seller=people["seller"],
         buyer=people["buyer"],
         third=people["third"],
@@ -402,17 +433,31 @@ def event(contract: Contract, receipt: Receipt, name: str, **fields: Any) -> Eve
 
 @dataclass(frozen=True, slots=True)
 class WaterfallDesk:
-    """A waterfall with its own coupon ledger; the feeder stands in for the feed."""
+    """A waterfall with registers and coupon ledgers of its own; the feeder stands in for the feed."""
 
     market: Market
     waterfall: Contract
-    distributor: Contract
+    classes: tuple[DealClass, ...]
     cash: Contract
     feeder: Account
 
+    @property
+    def distributor(self) -> Contract:
+        """Coupon ledger of the senior class."""
+        return self.classes[0].distributor
+
+    @property
+    def agent(self) -> Account:
+        """Who posts the pool and may accelerate."""
+        return self.market.deal.agent
+
     def arrive(self, usd6: int) -> None:
         """Cash reaches the collection account on chain."""
-        self.cash.send("mint", self.waterfall.address, usd6, sender=self.market.deal.admin)
+        self.give(self.waterfall, usd6)
+
+    def give(self, who: Account | Contract, usd6: int) -> None:
+        """Cash for anybody."""
+        self.cash.send("mint", who.address, usd6, sender=self.market.deal.admin)
 
     def tell(self, period: int, credited_usd6: int, register_wh: int = 0, **changes: Any) -> Receipt:
         """A final report of a month, as the feed would tell it; cumulative values."""
@@ -427,55 +472,102 @@ class WaterfallDesk:
         } | changes
         return self.waterfall.send("onFinalReport", *told.values(), sender=sender, at_s=told["end"])
 
+    def earn(self, period: int, usd6: int, **changes: Any) -> Receipt:
+        """A month's new cash arrives and is reported."""
+        self.arrive(usd6)
+        return self.tell(period, self.state().creditedUsd6 + usd6, **changes)
+
+    def post(self, period: int, *, by: Account | None = None, **pool: int) -> Receipt:
+        """The calculation agent posts the pool; its advance comes from its own cash."""
+        names = ("performingUsd6", "delinquentUsd6", "lossUsd6", "hedgeDueUsd6", "advanceUsd6")
+        figures = dict.fromkeys(names, 0) | pool
+        return self.waterfall.send("postPool", period, figures, sender=by or self.agent)
+
     def state(self) -> Any:
-        """What is owed and was paid."""
+        """Where the deal stands."""
         return self.waterfall.call("state")
 
+    def standing(self, index: int = 0) -> Any:
+        """Where a class stands."""
+        return self.waterfall.call("classState", index)
 
-def another_bond(market: Market, terms: WaterfallTerms, units: int) -> Contract:
-    """A bond of its own terms, all of it with the seller; its face value follows from the units."""
+    def coupon(self, number: int, index: int = 0) -> Any:
+        """A coupon of a class."""
+        return self.classes[index].distributor.call("coupon", number)
+
+
+def open_class(market: Market, entry: ClassTerms, cash: Contract, units: int) -> DealClass:
+    """A register and a coupon ledger of a class, all its units with the seller; units x face = original."""
     admin = market.deal.admin
     bond_terms = {
         "assetId": ASSET,
-        "faceUsd6": terms.original_usd6 // units,
-        "rateWad": terms.rate_wad,
+        "faceUsd6": entry.original_usd6 // units,
+        "rateWad": entry.rate_wad,
         "issueTime": ISSUE_S,
-        "maturityTime": terms.maturity_s,
-        "periodCount": terms.period_count,
+        "maturityTime": MATURITY_S,
+        "periodCount": PERIOD_COUNT,
         "termSheetHash": bytes(32),
     }
-    bond = deploy(market.chain, "BondToken", "Another", "ANO", bond_terms, admin.address, sender=admin)
+    bond = deploy(market.chain, "BondToken", entry.name, entry.name, bond_terms, admin.address, sender=admin)
     bond.send("grantRole", bond.call("ISSUER_ROLE"), admin.address, sender=admin)
     bond.send("issue", market.seller.address, units, sender=admin)
-    return bond
+    return DealClass(name=entry.name, bond=bond, distributor=open_ledger(market, bond, cash))
+
+
+def open_ledger(market: Market, bond: Contract, cash: Contract) -> Contract:
+    """A coupon ledger of a register; nobody runs it yet."""
+    admin = market.deal.admin
+    return deploy(market.chain, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin)
 
 
 def open_waterfall(
     market: Market,
     terms: WaterfallTerms = TERMS,
     cash: Contract | None = None,
-    bond: Contract | None = None,
-    record_lag_s: int = 0,
+    classes: Sequence[DealClass] | None = None,
+    **changes: Any,
 ) -> WaterfallDesk:
-    """A second waterfall over the market's bond, or another one, fed by hand."""
-    cash, bond = cash or market.cash, bond or market.bond
-    feeder, admin = market.chain.account("keeper"), market.deal.admin
-    distributor = deploy(
-        market.chain, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin
+    """A second waterfall fed by hand: the market's bond for one class, own registers for several.
+
+    Args:
+        market: where.
+        terms: order of payment.
+        cash: token it pays in.
+        classes: registers and coupon ledgers that are there already.
+        changes: fields of the contract's deal terms, such as `recordLagS` or `callTime`.
+    """
+    cash = cash or market.cash
+    feeder, admin, agent = market.chain.account("keeper"), market.deal.admin, market.deal.agent
+    if classes is None and len(terms.classes) == 1:
+        name = terms.classes[0].name
+        ledger = open_ledger(market, market.bond, cash)
+        classes = [DealClass(name=name, bond=market.bond, distributor=ledger)]
+    elif classes is None:
+        classes = [open_class(market, entry, cash, UNITS) for entry in terms.classes]
+    waterfall = deploy(
+        market.chain,
+        "Waterfall",
+        deal_terms(market, terms, cash) | changes,
+        [_class_terms(entry, where) for entry, where in zip(terms.classes, classes, strict=True)],
+        step_terms(market, terms),
+        sender=admin,
     )
-    setup = {
-        "feed": feeder.address,
-        "bond": bond.address,
-        "cash": cash.address,
-        "distributor": distributor.address,
-        "servicer": market.deal.servicer.address,
-        "sponsor": market.deal.sponsor.address,
-        "feeBps": terms.fee_bps,
-        "reserveTargetUsd6": terms.reserve_target_usd6,
-        "trigger": TRIGGER_CODE[terms.trigger],
-        "threshold": terms.threshold,
-        "recordLagS": record_lag_s,
-    }
-    waterfall = deploy(market.chain, "Waterfall", setup, sender=admin)
-    distributor.send("grantRole", distributor.call("ENGINE_ROLE"), waterfall.address, sender=admin)
-    return WaterfallDesk(market, waterfall, distributor, cash, feeder)
+    for where in classes:
+        role = where.distributor.call("ENGINE_ROLE")
+        where.distributor.send("grantRole", role, waterfall.address, sender=admin)
+        where.bond.send("grantRole", where.bond.call("RETIRER_ROLE"), waterfall.address, sender=admin)
+    cash.send("approve", waterfall.address, UNLIMITED, sender=agent)
+    return WaterfallDesk(market, waterfall, tuple(classes), cash, feeder)
+
+
+def deal_terms(market: Market, terms: WaterfallTerms, cash: Contract) -> dict[str, Any]:
+    """The contract's deal terms, the feeder in place of the feed."""
+    written = DealTerms(name="Desk", asset_id=ASSET, issue_s=ISSUE_S, waterfall=terms, issues=(), signers=())
+    feeder = Contract(market.chain, "CashflowFeed", market.chain.account("keeper").address)
+    return _deal_terms(written, feeder, cash, market.deal.agent)
+
+
+def step_terms(market: Market, terms: WaterfallTerms) -> list[dict[str, Any]]:
+    """The contract's steps."""
+    payees = {step.payee: market.chain.account(step.payee) for step in terms.steps if step.payee}
+    return [_step(step, payees) for step in terms.steps]

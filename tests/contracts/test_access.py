@@ -27,10 +27,11 @@ from tests.contracts.kit import (
     open_waterfall,
 )
 
-ADMIN, STRANGER, HOLDER = "admin", "stranger", "holder"
-CALLERS = (ADMIN, STRANGER, HOLDER)
+ADMIN, AGENT, STRANGER, HOLDER = "admin", "agent", "stranger", "holder"
+CALLERS = (ADMIN, AGENT, STRANGER, HOLDER)
 NOBODY: tuple[str, ...] = ()
 DENIED = "AccessControlUnauthorizedAccount"
+DENIALS = (DENIED, "OnlyFeed", "OnlyAgent", "NotParty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,28 @@ ERC20 = {"approve": ANYONE, "transfer": ANYONE, "transferFrom": ANYONE, "permit"
 
 TABLE: dict[str, dict[str, Row]] = {
     "Stablecoin": ERC20 | ROLES | {"mint": ONLY_ADMIN, "burn": ANYONE, "setBlocked": ONLY_ADMIN},
-    "BondToken": ERC20 | ROLES | {"issue": ONLY_ADMIN},
+    "BondToken": ERC20 | ROLES | {"issue": ONLY_ADMIN, "retire": Row(NOBODY)},
     "CashflowFeed": ROLES | {"registerAsset": ONLY_ADMIN, "transmit": ANYONE, "deliver": ANYONE},
     "CouponDistributor": ROLES
-    | {"declare": Row(NOBODY), "fund": Row(NOBODY), "pay": ANYONE, "releaseParked": ANYONE},
-    "Waterfall": {"onFinalReport": Row(NOBODY, "OnlyFeed"), "distribute": ANYONE, "release": ANYONE},
+    | {
+        "declare": Row(NOBODY),
+        "fund": Row(NOBODY),
+        "fundArrears": Row(NOBODY),
+        "writeOffArrears": Row(NOBODY),
+        "pay": ANYONE,
+        "payArrears": ANYONE,
+        "releaseParked": ANYONE,
+    },
+    "Waterfall": {
+        "onFinalReport": Row(NOBODY, "OnlyFeed"),
+        "postPool": Row((AGENT,), "OnlyAgent"),
+        "accelerate": Row((AGENT,), "OnlyAgent"),
+        "fundReserve": ANYONE,
+        "distribute": ANYONE,
+        "callNotes": ANYONE,
+        "retire": ANYONE,
+        "release": ANYONE,
+    },
     "DvPSettlement": {"settle": ANYONE, "cancel": Row(NOBODY, "NotParty")},
 }
 CELLS = [
@@ -77,7 +95,7 @@ def test_every_state_changing_function_has_a_row(contract):
 
 
 def test_every_contract_but_the_test_mocks_has_a_table(market):
-    assert {contract.name for contract in market.deal.contracts} == set(TABLE)
+    assert {contract.name for contract in market.contracts} == set(TABLE)
 
 
 @pytest.mark.parametrize("contract", TABLE)
@@ -114,12 +132,19 @@ def arguments(market: Market) -> dict[str, tuple]:
         "registerAsset": (bytes(32), config),
         "transmit": (observe(market, 1, 0, 0).to_abi(), []),
         "deliver": (ASSET, 1),
-        "declare": (1, market.now_s + 100, 1, 0),
+        "declare": (1, market.now_s + 100, 1, 1, 0),
         "fund": (1,),
+        "fundArrears": (0,),
+        "writeOffArrears": (),
         "pay": (1, []),
+        "payArrears": (1, []),
         "releaseParked": (1, other),
         "onFinalReport": (ASSET, 1, ISSUE_S, ISSUE_S + 1, 0, 0),
+        "postPool": (1, (0, 0, 0, 0, 0)),
+        "accelerate": (),
+        "fundReserve": (0,),
         "distribute": (),
+        "callNotes": (),
         "release": (other,),
         "settle": (terms, b"", b""),
         "cancel": (terms,),
@@ -130,12 +155,19 @@ def arguments(market: Market) -> dict[str, tuple]:
 def test_the_guard_lets_through_whom_the_table_names(market, contract, function, caller):
     issue(market, market.third, 5)
     fund(market, market.third, 5)
-    who = {ADMIN: market.deal.admin, STRANGER: market.stranger, HOLDER: market.third}[caller]
-    target = next(c for c in market.deal.contracts if c.name == contract)
+    who = {
+        ADMIN: market.deal.admin,
+        AGENT: market.deal.agent,
+        STRANGER: market.stranger,
+        HOLDER: market.third,
+    }[caller]
+    target = next(c for c in market.contracts if c.name == contract)
     row = TABLE[contract][function]
-    args = (
-        (keccak(text="SOME_ROLE"), who.address) if function == "renounceRole" else arguments(market)[function]
-    )
+    args = {
+        "renounceRole": (keccak(text="SOME_ROLE"), who.address),
+        ("BondToken", "retire"): (market.third.address,),
+        ("Waterfall", "retire"): (0, [market.third.address]),
+    }.get(function if function == "renounceRole" else (contract, function)) or arguments(market)[function]
 
     try:
         target.send(function, *args, sender=who)
@@ -144,14 +176,14 @@ def test_the_guard_lets_through_whom_the_table_names(market, contract, function,
         error = refusal.error
 
     if caller in row.allowed:
-        assert error not in (DENIED, "OnlyFeed", "NotParty"), f"{caller} is stopped by {error}"
+        assert error not in DENIALS, f"{caller} is stopped by {error}"
     else:
         assert error == row.denial, f"{caller} gets past: {error or 'success'}"
 
 
 @pytest.mark.parametrize("contract", ["Stablecoin", "BondToken", "CashflowFeed", "CouponDistributor"])
 def test_a_role_is_given_up_only_by_its_holder(market, contract):
-    target = next(c for c in market.deal.contracts if c.name == contract)
+    target = next(c for c in market.contracts if c.name == contract)
 
     with pytest.raises(Reverted, match="AccessControlBadConfirmation"):
         target.send("renounceRole", bytes(32), market.deal.admin.address, sender=market.stranger)
@@ -164,6 +196,13 @@ def test_the_admin_cannot_declare_a_coupon_and_the_waterfall_can(market):
 
     assert not market.distributor.call("hasRole", engine, market.deal.admin.address)
     assert market.distributor.call("hasRole", engine, market.waterfall.address)
+
+
+def test_units_are_retired_by_the_waterfall_alone(market):
+    retirer = market.bond.call("RETIRER_ROLE")
+
+    assert not market.bond.call("hasRole", retirer, market.deal.admin.address)
+    assert market.bond.call("hasRole", retirer, market.waterfall.address)
 
 
 def test_each_role_opens_only_its_own_door(market):
@@ -198,7 +237,7 @@ def test_nobody_can_withdraw_from_the_waterfall_or_the_coupons(market):
     desk.arrive(1_000)
 
     for room in (market.waterfall, market.distributor, market.dvp, desk.waterfall):
-        for who in (market.deal.admin, market.stranger, market.third, market.deal.sponsor):
+        for who in (market.deal.admin, market.stranger, market.third, market.deal.sponsor, market.deal.agent):
             assert market.cash.call("allowance", room.address, who.address) == 0
     allow(market.cash, market.stranger, market.dvp)
     assert market.cash.call("balanceOf", desk.waterfall.address) == 1_000

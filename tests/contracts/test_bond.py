@@ -9,6 +9,11 @@ issue
 ├── when to nobody                                      reverts ERC20InvalidReceiver
 └── otherwise                                           creates the units
 
+retire
+├── when the caller is not a retirer                    reverts AccessControlUnauthorizedAccount
+├── when of nobody                                      reverts ERC20InvalidSender
+└── otherwise                                           destroys all units of the holder; history stays
+
 transfer / transferFrom
 ├── given too little allowance, then too few units      reverts with the token's error
 └── otherwise                                           moves the units
@@ -23,6 +28,7 @@ balanceOfAt, totalSupplyAt (record time)
 from __future__ import annotations
 
 import pytest
+from eth_utils.crypto import keccak
 
 from rwa_sim.chain.contract import deploy
 from rwa_sim.chain.engine import Account
@@ -47,6 +53,7 @@ from tests.contracts.kit import (
 )
 
 ISSUER_ROLE = bytes.fromhex("114e74f6ea3bd819998f78687bfcb11b140da08e9b7d222fa9c1f1ba1f2aa122")
+RETIRER_ROLE = keccak(text="RETIRER_ROLE")
 RECORD_S = ISSUE_S + 10 * DAY_S
 
 
@@ -97,7 +104,7 @@ def test_the_bond_knows_its_terms(market):
     assert (terms.issueTime, terms.maturityTime, terms.periodCount) == (ISSUE_S, MATURITY_S, PERIOD_COUNT)
     assert market.bond.call("decimals") == 0
     assert market.bond.call("CLOCK_MODE") == "mode=timestamp"
-    assert market.bond.call("name") == "Solar note 2026"
+    assert market.bond.call("name") == "Solar note 2026 A"
 
 
 # ── issue and transfer ─────────────────────────────────────────────────────
@@ -115,6 +122,41 @@ def test_issue_walks_down_its_ladder(market):
     event(market.bond, receipt, "Issued", to=market.seller.address, units=5)
     event(market.bond, receipt, "Transfer", value=5, **{"from": ZERO_ADDRESS, "to": market.seller.address})
     assert moved(before, books(market)) == {("units", "seller"): 5, ("units", "total"): 5}
+
+
+def test_retire_walks_down_its_ladder(market):
+    issue(market, market.seller, 5, at_s=RECORD_S)
+    issue(market, market.buyer, 2)
+    market.bond.send("grantRole", RETIRER_ROLE, market.third.address, sender=market.issuer)
+    before = books(market)
+
+    def retire(holder, by=market.third):
+        return market.bond.send("retire", holder, sender=by)
+
+    with reverts("AccessControlUnauthorizedAccount", account=market.issuer.address, neededRole=RETIRER_ROLE):
+        retire(ZERO_ADDRESS, by=market.issuer)
+    with reverts("ERC20InvalidSender", sender=ZERO_ADDRESS):
+        retire(ZERO_ADDRESS)
+    receipt = retire(market.seller.address)
+
+    event(market.bond, receipt, "Retired", holder=market.seller.address, units=5)
+    event(market.bond, receipt, "Transfer", value=5, **{"from": market.seller.address, "to": ZERO_ADDRESS})
+    assert moved(before, books(market)) == {("units", "seller"): -5, ("units", "total"): -5}
+    wait_until(market.chain, market.now_s + 2)
+    assert units_at(market, market.seller, RECORD_S) == 5, "who held it then is still known"
+    assert units_at(market, market.seller, receipt.timestamp_s) == 0
+    assert market.bond.call("totalSupplyAt", receipt.timestamp_s) == 2
+
+
+def test_retiring_a_holder_of_nothing_changes_nothing(market):
+    issue(market, market.seller, 5)
+    market.bond.send("grantRole", RETIRER_ROLE, market.third.address, sender=market.issuer)
+    before = books(market)
+
+    for holder in (market.buyer, market.seller, market.seller):
+        market.bond.send("retire", holder.address, sender=market.third)
+
+    assert moved(before, books(market)) == {("units", "seller"): -5, ("units", "total"): -5}
 
 
 def test_transfer_from_walks_down_its_ladder(market):

@@ -4,14 +4,26 @@ declare
 ├── when the caller is not the engine                   reverts AccessControlUnauthorizedAccount
 ├── when the coupon is not the next one                 reverts WrongCouponId
 ├── when the record time is over                        reverts RecordTimeInPast; the present second is allowed
-├── when nothing is declared                            reverts NothingDeclared
-└── otherwise                                           counts the coupon
+├── when more interest is paid than due                 reverts PaidAboveDue
+├── when nothing is due and nothing paid                reverts NothingDeclared
+└── otherwise                                           counts the coupon; what is due and not paid is arrears
 
 fund
 ├── when the caller is not the engine                   reverts AccessControlUnauthorizedAccount
 ├── given the coupon is not declared, or is funded      reverts WrongCouponStatus
 ├── given the engine's cash cannot move                 reverts with the cash's error
 └── otherwise                                           takes the cash and the carry of earlier coupons
+
+fundArrears
+├── when the caller is not the engine                   reverts AccessControlUnauthorizedAccount
+├── given less is in arrears                            reverts ArrearsExceeded
+├── given the engine's cash cannot move                 reverts with the cash's error
+└── otherwise                                           pays the oldest coupon's arrears first
+
+writeOffArrears
+├── when the caller is not the engine                   reverts AccessControlUnauthorizedAccount
+├── given nothing is in arrears                         does nothing
+└── otherwise                                           gives them up; what was funded is still paid
 
 pay
 ├── when the page is too long                           reverts TooManyHolders
@@ -22,6 +34,13 @@ pay
     ├── when a holder is named twice, or held nothing   it is skipped
     ├── given a payee cannot receive                    its amount is parked, the page goes on
     └── when the last holder is served                  the remainder is carried to the next coupon
+
+payArrears
+├── (as pay)                                            TooManyHolders ... NoUnitsAtRecordTime
+└── otherwise                                           each holder of record has the floor of its share of what is
+    │                                                   funded so far, whatever the pages and instalments
+    ├── given a payee cannot receive                    its amount is parked
+    └── when all is funded and every unit served        the remainder is carried
 
 releaseParked
 ├── given nothing is parked                             reverts NothingParked
@@ -69,15 +88,25 @@ def desk(market) -> CouponDesk:
     return open_coupon_desk(market)
 
 
-def declare(market: Market, desk: CouponDesk, coupon: int = 1, usd6: int = 100 * DOLLAR, lag_s: int = 10):
-    """Declare a coupon, all interest, with its record time some seconds from now."""
-    return desk.distributor.send("declare", coupon, market.now_s + lag_s, usd6, 0, sender=desk.keeper)
+def declare(
+    market: Market,
+    desk: CouponDesk,
+    coupon: int = 1,
+    usd6: int = 100 * DOLLAR,
+    lag_s: int = 10,
+    short_usd6: int = 0,
+):
+    """Declare a coupon, all interest, with its record time some seconds from now; less is paid than due."""
+    record_s = market.now_s + lag_s
+    return desk.distributor.send("declare", coupon, record_s, usd6 + short_usd6, usd6, 0, sender=desk.keeper)
 
 
-def declare_and_fund(market: Market, desk: CouponDesk, coupon: int = 1, usd6: int = 100 * DOLLAR) -> int:
+def declare_and_fund(
+    market: Market, desk: CouponDesk, coupon: int = 1, usd6: int = 100 * DOLLAR, short_usd6: int = 0
+) -> int:
     """A coupon with its cash; its record time, which is now over."""
     fund(market, desk.keeper, usd6)
-    declare(market, desk, coupon, usd6)
+    declare(market, desk, coupon, usd6, short_usd6=short_usd6)
     desk.distributor.send("fund", coupon, sender=desk.keeper)
     record_s = desk.distributor.call("coupon", coupon).recordTime
     wait_until(market.chain, record_s + 1)
@@ -88,6 +117,26 @@ def pay(market: Market, desk: CouponDesk, coupon: int, *holders, at_s: int | Non
     """Push a page; anyone may."""
     page = [holder.address for holder in holders]
     return desk.distributor.send("pay", coupon, page, sender=market.stranger, at_s=at_s)
+
+
+def fund_arrears(market: Market, desk: CouponDesk, usd6: int):
+    """Cash for arrears; which coupon it pays follows from their order."""
+    fund(market, desk.keeper, usd6)
+    return desk.distributor.send("fundArrears", usd6, sender=desk.keeper)
+
+
+def pay_arrears(market: Market, desk: CouponDesk, coupon: int, *holders, at_s: int | None = None):
+    """Push a page of arrears; anyone may."""
+    page = [holder.address for holder in holders]
+    return desk.distributor.send("payArrears", coupon, page, sender=market.stranger, at_s=at_s)
+
+
+def funded_arrears(desk: CouponDesk, *coupons: int) -> list[int]:
+    return [desk.distributor.call("arrearsFundedUsd6", coupon) for coupon in coupons]
+
+
+def arrears_of(desk: CouponDesk, coupon: int, *holders) -> list[int]:
+    return [desk.distributor.call("arrearsOfUsd6", coupon, holder.address) for holder in holders]
 
 
 def release(market: Market, desk: CouponDesk, coupon: int, holder):
@@ -102,20 +151,22 @@ def test_declare_walks_down_its_ladder(market, desk):
     before = books(market, desk.distributor)
     now = market.now_s + 50
 
-    def attempt(coupon, record_s, interest, principal, by=desk.keeper):
-        return desk.distributor.send("declare", coupon, record_s, interest, principal, sender=by, at_s=now)
+    def attempt(coupon, record_s, due, paid, principal, by=desk.keeper):
+        return desk.distributor.send("declare", coupon, record_s, due, paid, principal, sender=by, at_s=now)
 
     with reverts("AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=ENGINE_ROLE):
-        attempt(1, now - 1, 0, 0, by=market.stranger)
+        attempt(1, now - 1, 0, 1, 0, by=market.stranger)
     with reverts("WrongCouponId", actual=1, expected=2):
-        attempt(1, now - 1, 0, 0)
+        attempt(1, now - 1, 0, 1, 0)
     with reverts("WrongCouponId", actual=3, expected=2):
-        attempt(3, now - 1, 0, 0)
+        attempt(3, now - 1, 0, 1, 0)
     with reverts("RecordTimeInPast", couponId=2, recordTime=now - 1, nowSeconds=market.now_s + 1):
-        attempt(2, now - 1, 0, 0)
+        attempt(2, now - 1, 0, 1, 0)
+    with reverts("PaidAboveDue", couponId=2, paidUsd6=1, dueUsd6=0):
+        attempt(2, market.now_s + 1, 0, 1, 0)
     with reverts("NothingDeclared", couponId=2):
-        attempt(2, market.now_s + 1, 0, 0)
-    receipt = attempt(2, market.now_s + 1, 30, 12)
+        attempt(2, market.now_s + 1, 0, 0, 0)
+    receipt = attempt(2, market.now_s + 1, 35, 30, 12)
 
     event(
         desk.distributor,
@@ -123,11 +174,14 @@ def test_declare_walks_down_its_ladder(market, desk):
         "CouponDeclared",
         couponId=2,
         recordTime=receipt.timestamp_s,
+        interestDueUsd6=35,
         interestUsd6=30,
         principalUsd6=12,
     )
     declared = desk.distributor.call("coupon", 2)
     assert (declared.status, declared.interestUsd6, declared.principalUsd6) == (DECLARED, 30, 12)
+    assert (declared.arrearsUsd6, declared.arrearsBeforeUsd6) == (5, 0)
+    assert desk.distributor.call("arrearsBookedUsd6") == 5
     assert desk.distributor.call("lastCouponId") == 2
     assert books(market, desk.distributor) == before
 
@@ -430,10 +484,10 @@ def test_chain_and_python_ledger_name_the_same_holders_of_record(market, desk):
     people = (market.seller, market.buyer, market.third)
 
     def traded(receipt, seller, buyer, units):
-        ledger.settle(seller.label, buyer.label, units, 0, receipt.timestamp_s)
+        ledger.settle("A", seller.label, buyer.label, units, 0, receipt.timestamp_s)
 
     receipt = issue(market, market.seller, 10)
-    ledger.issue("seller", 10, receipt.timestamp_s)
+    ledger.issue("A", "seller", 10, receipt.timestamp_s)
     for seller, buyer, units in (
         (market.seller, market.buyer, 6),
         (market.buyer, market.third, 6),
@@ -445,7 +499,235 @@ def test_chain_and_python_ledger_name_the_same_holders_of_record(market, desk):
 
     on_chain = {p.label: market.bond.call("balanceOfAt", p.address, record_s) for p in people}
 
-    assert ledger.units_at(record_s) == {party: units for party, units in on_chain.items() if units}
+    assert ledger.units_at("A", record_s) == {party: units for party, units in on_chain.items() if units}
+
+
+# ── arrears ────────────────────────────────────────────────────────────────
+
+
+def test_fund_arrears_walks_down_its_ladder(market, desk):
+    issue(market, market.seller, 1)
+    allow(market.cash, desk.keeper, desk.distributor, 0)
+    declare(market, desk, usd6=0, short_usd6=70)
+
+    def attempt(usd6, by=desk.keeper):
+        return desk.distributor.send("fundArrears", usd6, sender=by)
+
+    with reverts("AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=ENGINE_ROLE):
+        attempt(71, by=market.stranger)
+    with reverts("ArrearsExceeded", amountUsd6=71, openUsd6=70):
+        attempt(71)
+    with reverts("ERC20InsufficientAllowance", spender=desk.distributor.address, allowance=0, needed=70):
+        attempt(70)
+    allow(market.cash, desk.keeper, desk.distributor)
+    with reverts("ERC20InsufficientBalance", sender=desk.keeper.address, balance=0, needed=70):
+        attempt(70)
+    fund(market, desk.keeper, 70)
+    before = books(market, desk.distributor, desk.keeper)
+    receipt = attempt(30)
+
+    event(desk.distributor, receipt, "ArrearsFunded", amountUsd6=30, paidTotalUsd6=30, bookedTotalUsd6=70)
+    assert moved(before, books(market, desk.distributor, desk.keeper)) == {
+        ("usd6", "keeper"): -30,
+        ("usd6", "CouponDistributor"): 30,
+    }
+    with reverts("ArrearsExceeded", amountUsd6=41, openUsd6=40):
+        attempt(41)
+    attempt(40)
+    with reverts("ArrearsExceeded", amountUsd6=1, openUsd6=0):
+        attempt(1)
+
+
+def test_pay_arrears_walks_down_its_ladder(market, desk):
+    full = [market.seller] * 201
+
+    with reverts("TooManyHolders", actual=201, maximum=200):
+        pay_arrears(market, desk, 1, *full)
+    with reverts("WrongCouponStatus", couponId=1, actual=NONE, expected=FUNDED):
+        pay_arrears(market, desk, 1, *full[:200])
+    declare(market, desk, usd6=0, lag_s=1_000, short_usd6=100)
+    with reverts("WrongCouponStatus", couponId=1, actual=DECLARED, expected=FUNDED):
+        pay_arrears(market, desk, 1, *full[:200])
+    desk.distributor.send("fund", 1, sender=desk.keeper)
+    fund_arrears(market, desk, 100)
+    record_s = desk.distributor.call("coupon", 1).recordTime
+    with reverts("BeforeRecordTime", couponId=1, recordTime=record_s, nowSeconds=record_s):
+        pay_arrears(market, desk, 1, *full[:200], at_s=record_s)
+    with reverts("NoUnitsAtRecordTime", couponId=1):
+        pay_arrears(market, desk, 1, *full[:200], at_s=record_s + 1)
+
+    issue(market, market.seller, 10)
+    declare_and_fund(market, desk, 2, usd6=0, short_usd6=50)
+    fund_arrears(market, desk, 50)
+    before = books(market, desk.distributor)
+    receipt = pay_arrears(market, desk, 2, *full[:200])
+
+    event(desk.distributor, receipt, "ArrearsPaid", couponId=2, holder=market.seller.address, amountUsd6=50)
+    assert moved(before, books(market, desk.distributor)) == {
+        ("usd6", "seller"): 50,
+        ("usd6", "CouponDistributor"): -50,
+    }
+    assert events(desk.distributor, pay_arrears(market, desk, 2, market.seller)) == []
+
+
+def test_write_off_walks_down_its_ladder(market, desk):
+    issue(market, market.seller, 1)
+
+    def write_off(by=desk.keeper):
+        return desk.distributor.send("writeOffArrears", sender=by)
+
+    with reverts("AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=ENGINE_ROLE):
+        write_off(by=market.stranger)
+    assert events(desk.distributor, write_off()) == []
+    declare_and_fund(market, desk, 1, usd6=0, short_usd6=60)
+    declare_and_fund(market, desk, 2, usd6=0, short_usd6=40)
+    fund_arrears(market, desk, 70)
+    event(desk.distributor, write_off(), "ArrearsWrittenOff", amountUsd6=30)
+    assert events(desk.distributor, write_off()) == []
+
+    with reverts("ArrearsExceeded", amountUsd6=1, openUsd6=0):
+        fund_arrears(market, desk, 1)
+    assert [arrears_of(desk, coupon, market.seller) for coupon in (1, 2)] == [[60], [10]]
+    pay_arrears(market, desk, 1, market.seller)
+    pay_arrears(market, desk, 2, market.seller)
+    assert cash_of(market, market.seller) == 70, "what was funded before is paid"
+    assert [arrears_of(desk, coupon, market.seller) for coupon in (1, 2)] == [[0], [0]]
+    assert cash_of(market, desk.distributor) == 0
+
+
+def test_arrears_are_paid_oldest_coupon_first(market, desk):
+    issue(market, market.seller, 1)
+    for coupon, (usd6, short) in enumerate([(10, 60), (5, 0), (0, 40), (0, 30)], start=1):
+        declare_and_fund(market, desk, coupon, usd6, short)
+    every = (1, 2, 3, 4)
+    assert [desk.distributor.call("coupon", c).arrearsBeforeUsd6 for c in every] == [0, 0, 60, 100]
+    reached = [funded_arrears(desk, *every)]
+
+    for usd6 in (59, 1, 1, 39, 30):
+        fund_arrears(market, desk, usd6)
+        reached.append(funded_arrears(desk, *every))
+
+    assert reached == [
+        [0, 0, 0, 0],
+        [59, 0, 0, 0],
+        [60, 0, 0, 0],
+        [60, 0, 1, 0],
+        [60, 0, 40, 0],
+        [60, 0, 40, 30],
+    ]
+    assert desk.distributor.call("arrearsPaidUsd6") == desk.distributor.call("arrearsBookedUsd6") == 130
+
+
+def test_arrears_belong_to_the_holders_of_their_record_time(market, desk):
+    """January was short with the seller as holder, February with the buyer; the units are the same ones."""
+    issue(market, market.seller, 10)
+    declare_and_fund(market, desk, 1, usd6=100, short_usd6=50)
+    transfer(market.bond, market.seller, market.buyer, 10)
+    declare_and_fund(market, desk, 2, usd6=100, short_usd6=30)
+    holders = (market.seller, market.buyer)
+    assert [arrears_of(desk, coupon, *holders) for coupon in (1, 2)] == [[50, 0], [0, 30]]
+
+    fund_arrears(market, desk, 60)
+    for coupon in (1, 2):
+        pay_arrears(market, desk, coupon, *holders)
+
+    assert [cash_of(market, holder) for holder in holders] == [50, 10]
+    assert [arrears_of(desk, coupon, *holders) for coupon in (1, 2)] == [[0, 0], [0, 20]]
+
+
+def test_instalments_and_pages_of_arrears_do_not_change_what_a_holder_gets(market, desk):
+    """Three holders of 5, 3 and 3 of 11 units; 1,000 of arrears come in parts, claimed in all orders."""
+    holders = (market.seller, market.buyer, market.third)
+    for holder, units in zip(holders, (5, 3, 3), strict=True):
+        issue(market, holder, units)
+    declare_and_fund(market, desk, usd6=0, short_usd6=1_000)
+    outcomes = set()
+
+    for order in permutations(holders):
+        with rolled_back(market.chain):
+            for usd6, holder in zip((7, 493, 500), order, strict=True):
+                fund_arrears(market, desk, usd6)
+                pay_arrears(market, desk, 1, holder, holder)
+            pay_arrears(market, desk, 1, *order)
+            paid = tuple(cash_of(market, holder) for holder in holders)
+            outcomes.add((*paid, desk.distributor.call("carryUsd6"), cash_of(market, desk.distributor)))
+
+    assert outcomes == {(454, 272, 272, 2, 2)}
+
+
+def test_what_rounding_leaves_of_arrears_is_carried_once_all_are_served(market, desk):
+    holders = (market.seller, market.buyer, market.third)
+    for holder in holders:
+        issue(market, holder, 1)
+    declare_and_fund(market, desk, usd6=0, short_usd6=100)
+    fund_arrears(market, desk, 99)
+    pay_arrears(market, desk, 1, *holders)
+    fund_arrears(market, desk, 1)
+    pay_arrears(market, desk, 1, *holders[:2], market.stranger)
+    assert desk.distributor.call("carryUsd6") == 0, "one holder has not been served"
+
+    pay_arrears(market, desk, 1, holders[2])
+    pay_arrears(market, desk, 1, *holders)
+    assert desk.distributor.call("carryUsd6") == 1
+
+    fund(market, desk.keeper, 2)
+    declare(market, desk, 2, usd6=2)
+    receipt = desk.distributor.send("fund", 2, sender=desk.keeper)
+    event(desk.distributor, receipt, "CouponFunded", couponId=2, amountUsd6=2, carryUsd6=1)
+    wait_until(market.chain, market.now_s + 20)
+    pay(market, desk, 2, *holders)
+    assert [cash_of(market, holder) for holder in holders] == [34, 34, 34]
+    assert cash_of(market, desk.distributor) == 0
+
+
+def test_a_holder_that_cannot_receive_finds_its_arrears_parked(market, desk):
+    for holder in (market.seller, market.buyer):
+        issue(market, holder, 1)
+    declare_and_fund(market, desk, usd6=20, short_usd6=100)
+    block(market, market.buyer)
+    pay(market, desk, 1, market.seller, market.buyer)
+    for usd6 in (60, 40):
+        fund_arrears(market, desk, usd6)
+        receipt = pay_arrears(market, desk, 1, market.buyer, market.seller)
+        parked = {"couponId": 1, "holder": market.buyer.address, "amountUsd6": usd6 // 2}
+        event(desk.distributor, receipt, "ArrearsParked", **parked)
+        event(desk.distributor, receipt, "ArrearsPaid", holder=market.seller.address, amountUsd6=usd6 // 2)
+    assert desk.distributor.call("parkedUsd6", 1, market.buyer.address) == 60, "coupon and arrears together"
+
+    block(market, market.buyer, False)
+    release(market, desk, 1, market.buyer)
+
+    assert [cash_of(market, who) for who in (market.seller, market.buyer)] == [60, 60]
+    assert cash_of(market, desk.distributor) == 0
+
+
+def test_a_coupon_with_nothing_funded_is_served_and_closed(market, desk):
+    """Nothing was paid of the first coupon: its holders are served nothing, and its arrears come later."""
+    issue(market, market.seller, 2)
+    declare_and_fund(market, desk, usd6=0, short_usd6=90)
+    before = books(market, desk.distributor)
+
+    receipt = pay(market, desk, 1, market.seller)
+
+    event(desk.distributor, receipt, "CouponPaid", couponId=1, units=2, amountUsd6=0)
+    event(desk.distributor, receipt, "CouponClosed", couponId=1, carriedUsd6=0)
+    assert books(market, desk.distributor) == before
+    assert events(desk.distributor, pay_arrears(market, desk, 1, market.seller)) == [], "nothing has come"
+    fund_arrears(market, desk, 90)
+    pay_arrears(market, desk, 1, market.seller)
+    assert cash_of(market, market.seller) == 90
+
+
+def test_arrears_are_not_known_before_the_record_time_is_over(market, desk):
+    issue(market, market.seller, 1)
+    declare(market, desk, usd6=0, lag_s=100, short_usd6=9)
+    record_s = desk.distributor.call("coupon", 1).recordTime
+
+    wait_until(market.chain, record_s)
+    assert arrears_of(desk, 1, market.seller) == [0]
+    assert arrears_of(desk, 2, market.seller) == [0]
+    wait_until(market.chain, record_s + 1)
+    assert arrears_of(desk, 1, market.seller, market.buyer) == [9, 0]
 
 
 # ── parked payees ──────────────────────────────────────────────────────────
@@ -569,11 +851,11 @@ def test_cash_that_refuses_to_move_parks_the_coupon(market, hostile, mood):
     assert cash.call("balanceOf", desk.distributor.address) == 0
 
 
-@pytest.mark.parametrize("entry", ["pay", "releaseParked"])
+@pytest.mark.parametrize("entry", ["pay", "payArrears", "releaseParked"])
 def test_cash_that_calls_back_is_kept_out(market, hostile, entry):
     desk, cash = hostile
     holder = market.seller.address
-    calls = {"pay": (1, [holder]), "releaseParked": (1, holder)}
+    calls = {"pay": (1, [holder]), "payArrears": (1, [holder]), "releaseParked": (1, holder)}
     cash.send(
         "setHook",
         desk.distributor.address,

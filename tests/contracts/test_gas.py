@@ -56,7 +56,7 @@ def coupon_gas(market) -> dict[str, int]:
     for period, name in ((2, "first coupon"), (3, "later coupon")):
         fund(market, market.waterfall, 9_000 * DOLLAR)
         told = transmit(market, observe(market, period, 10, (period - 1) * 9_000 * DOLLAR))
-        event(market.waterfall, told, "Distributed", couponId=period - 1)
+        event(market.waterfall, told, "ClassPaid", couponId=period - 1)
         figures[f"report 3 of 4, declare and fund, {name}"] = told.gas_used
         wait_until(market.chain, told.timestamp_s + 1)
         page = pay(market, period - 1, *holders)

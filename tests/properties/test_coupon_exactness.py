@@ -1,10 +1,12 @@
 """Coupon arithmetic of the contracts against exact rational arithmetic.
 
-CouponMath
-├── interestDown, feeDown         floor of principal x rate x days / 360
+CouponMath, DayCount
+├── couponDown                    floor of amount x rate x year fraction, for each of the six conventions
+│   ├── ACT/ACT ICMA              days / (frequency x days of the reference period)
+│   ├── of no day                 nothing; ACT/ACT ICMA needs a reference period of a day
+│   └── of a reversed period      reverts PeriodReversed
 ├── scheduledPrincipalDown        floor of original x paid / count; all of it after the last
-├── shareDown                     floor of amount x units / supply
-└── days30360Bond                 the same days as the Python convention
+└── shareDown                     floor of amount x units / supply
 
 CouponDistributor, any holders, any coupons
 ├── each holder is paid the floor of its exact share of the funded coupon, once
@@ -13,7 +15,7 @@ CouponDistributor, any holders, any coupons
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import islice
 from math import floor
@@ -23,11 +25,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rwa_sim.chain.contract import Contract, deploy
+from rwa_sim.chain.deploy import DAY_COUNT_CODE
 from rwa_sim.chain.tester import TesterEngine
-from rwa_sim.domain.daycount import day_count
+from rwa_sim.domain.daycount import add_months, day_count
 from rwa_sim.domain.waterfall import share_down
 from tests.conftest import reverts
 from tests.contracts.kit import (
+    DAY_S,
     cash_of,
     deploy_market,
     event,
@@ -38,18 +42,23 @@ from tests.contracts.kit import (
     rolled_back,
 )
 
-WAD, BPS = 10**18, 10**4
+WAD = 10**18
 U128, U256 = 2**128 - 1, 2**256 - 1
-YEAR_2400_S = 13_569_465_600
+ICMA = "ActualActual.ISMA"
+REGULAR = tuple(name for name in DAY_COUNT_CODE if name != ICMA)
 
 amounts = st.one_of(st.integers(0, 1_000), st.integers(0, 10**15), st.integers(0, U128))
-days360 = st.integers(0, 36_000)
-instants = st.one_of(
-    st.integers(0, YEAR_2400_S),
-    st.datetimes(datetime(1970, 1, 1), datetime(2399, 12, 31)).map(  # noqa: DTZ001 -- bounds without zone
-        lambda at: int(at.replace(tzinfo=UTC).timestamp())
+rates = st.one_of(st.integers(0, 2 * 10**17), st.integers(0, WAD))
+days = st.one_of(
+    st.dates(date(1990, 1, 1), date(2100, 12, 31)),
+    st.builds(  # around the ends of months, where the conventions differ
+        lambda month, day: add_months(date(1990, 1, 31), month, keep_month_end=True) + timedelta(day),
+        st.integers(0, 12 * 110),
+        st.integers(-2, 2),
     ),
 )
+moments = st.one_of(st.just(0), st.integers(0, DAY_S - 1))  # second of the day: it must not matter
+LEAP = date(2024, 2, 29)
 
 
 @pytest.fixture(scope="module")
@@ -58,23 +67,76 @@ def math():
         yield deploy(chain, "CouponMathHarness", sender=chain.account("admin"))
 
 
-@settings(max_examples=150)
-@given(principal=amounts, rate=st.integers(0, WAD), days=days360)
-@example(principal=U128, rate=WAD, days=36_000)
-@example(principal=1, rate=WAD, days=359)
-@example(principal=1, rate=WAD, days=360)
-def test_interest_is_the_floor_of_the_exact_interest(math: Contract, principal, rate, days):
-    exact = principal * Fraction(rate, WAD) * Fraction(days, 360)
-
-    assert math.call("interestDown", principal, rate, days) == floor(exact)
+def instant(day: date, second: int = 0) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) + second
 
 
-@settings(max_examples=150)
-@given(principal=amounts, fee=st.integers(0, BPS), days=days360)
-def test_a_fee_is_the_floor_of_the_exact_fee(math: Contract, principal, fee, days):
-    exact = principal * Fraction(fee, BPS) * Fraction(days, 360)
+@pytest.mark.parametrize("name", REGULAR)
+@settings(max_examples=250)
+@given(amount=amounts, rate=rates, first=days, second=days, moment=moments)
+@example(amount=U128, rate=WAD, first=date(1990, 1, 1), second=date(2100, 12, 31), moment=0)
+@example(amount=10**15, rate=WAD, first=LEAP, second=date(2024, 3, 1), moment=DAY_S - 1)
+@example(amount=10**15, rate=WAD, first=date(2024, 1, 31), second=date(2024, 3, 31), moment=0)
+@example(amount=10**15, rate=WAD, first=date(2024, 1, 30), second=date(2024, 1, 31), moment=0)
+@example(amount=10**15, rate=WAD, first=date(2024, 1, 29), second=date(2024, 1, 31), moment=0)
+@example(amount=10**15, rate=WAD, first=date(2023, 12, 31), second=date(2025, 1, 1), moment=0)
+@example(amount=10**15, rate=WAD, first=date(1999, 7, 30), second=date(2000, 1, 30), moment=0)
+def test_a_coupon_is_the_floor_of_the_exact_coupon(math: Contract, name, amount, rate, first, second, moment):
+    start, end = sorted((first, second))
+    years = day_count(name).year_fraction(start, end)
 
-    assert math.call("feeDown", principal, fee, days) == floor(exact)
+    period = (instant(start, moment), instant(end, moment))
+    coupon = math.call("couponDown", amount, rate, DAY_COUNT_CODE[name], *period, 0, 0, 0)
+
+    assert coupon == floor(amount * Fraction(rate, WAD) * years)
+
+
+@settings(max_examples=250)
+@given(
+    amount=amounts,
+    rate=rates,
+    anchor=days,
+    months=st.sampled_from((1, 2, 3, 4, 6, 12)),
+    parts=st.tuples(st.fractions(0, 1, max_denominator=400), st.fractions(0, 1, max_denominator=400)),
+    moment=moments,
+)
+@example(amount=10**15, rate=WAD, anchor=LEAP, months=12, parts=(Fraction(0), Fraction(1)), moment=0)
+@example(
+    amount=10**15, rate=WAD, anchor=date(2023, 8, 31), months=6, parts=(Fraction(0), Fraction(1, 3)), moment=5
+)
+def test_an_icma_coupon_is_the_floor_of_the_exact_coupon(
+    math: Contract, amount, rate, anchor, months, parts, moment
+):
+    """The interest period lies in its regular coupon period, whose months give the frequency."""
+    ref_end = add_months(anchor, months)
+    length = (ref_end - anchor).days
+    start, end = (anchor + timedelta(floor(length * part)) for part in sorted(parts))
+    years = day_count(ICMA).year_fraction(start, end, ref_start=anchor, ref_end=ref_end)
+
+    instants = [instant(day, moment) for day in (start, end, anchor, ref_end)]
+    coupon = math.call("couponDown", amount, rate, DAY_COUNT_CODE[ICMA], *instants, 12 // months)
+
+    assert coupon == floor(amount * Fraction(rate, WAD) * years)
+
+
+@pytest.mark.parametrize("name", DAY_COUNT_CODE)
+def test_a_reversed_period_is_refused(math: Contract, name):
+    period = (2 * DAY_S, 2 * DAY_S - 1)
+
+    with reverts("PeriodReversed", startTime=period[0], endTime=period[1]):
+        math.call("yearFraction", DAY_COUNT_CODE[name], *period, *period, 1)
+
+
+@pytest.mark.parametrize(
+    ("reference", "frequency"),
+    [((DAY_S, DAY_S), 1), ((DAY_S, 2 * DAY_S - 1), 1), ((2 * DAY_S, DAY_S), 1), ((DAY_S, 9 * DAY_S), 0)],
+    ids=["no second", "no day", "reversed", "no frequency"],
+)
+def test_icma_needs_a_reference_period(math: Contract, reference, frequency):
+    fields = {"referenceStart": reference[0], "referenceEnd": reference[1], "frequency": frequency}
+
+    with reverts("NoReferencePeriod", **fields):
+        math.call("yearFraction", DAY_COUNT_CODE[ICMA], DAY_S, 2 * DAY_S, *reference, frequency)
 
 
 @settings(max_examples=150)
@@ -98,26 +160,13 @@ def test_a_share_is_the_floor_of_the_exact_share(math: Contract, amount, supply,
     assert share == floor(amount * Fraction(units, supply)) == share_down(amount, units, supply)
 
 
-@settings(max_examples=300)
-@given(first=instants, second=instants)
-@example(first=951_782_400, second=951_868_800)  # 29 February 2000 to 1 March
-@example(first=1_706_659_200, second=1_711_843_200)  # 31 January to 31 March 2024
-@example(first=1_706_572_800, second=1_706_659_200)  # 30 to 31 January 2024: no day
-@example(first=1_706_486_400, second=1_706_659_200)  # 29 to 31 January 2024: two days
-def test_contract_and_python_count_the_same_30_360_days(math: Contract, first, second):
-    start, end = sorted((first, second))
-    dates = [datetime.fromtimestamp(second, UTC).date() for second in (start, end)]
-
-    assert math.call("days30360Bond", start, end) == day_count("30/360.BondBasis").days(*dates)
-
-
 def test_a_product_too_large_for_the_result_is_refused(math: Contract):
     with reverts("Panic", code=0x11):
-        math.call("interestDown", U256, WAD, 360 * 2)
+        math.call("accruedDown", U256, WAD, 2, 1)
     with reverts("Panic", code=0x12):
         math.call("shareDown", 1, 1, 0)
 
-    assert math.call("interestDown", U256, WAD, 360) == U256
+    assert math.call("accruedDown", U256, WAD, 360, 360) == U256
 
 
 # ── whole coupons ──────────────────────────────────────────────────────────
@@ -154,7 +203,7 @@ def test_every_micro_dollar_of_a_coupon_is_paid_or_carried(crowd, units, coupons
             fund(market, desk.keeper, declared)
             record_s = market.now_s + 2
             desk.distributor.send(
-                "declare", coupon, record_s, declared, 0, sender=desk.keeper, at_s=record_s - 1
+                "declare", coupon, record_s, declared, declared, 0, sender=desk.keeper, at_s=record_s - 1
             )
             receipt = desk.distributor.send("fund", coupon, sender=desk.keeper)
             event(desk.distributor, receipt, "CouponFunded", amountUsd6=declared, carryUsd6=carried)
