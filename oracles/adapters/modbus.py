@@ -8,6 +8,7 @@ reading is counted by reason and raises nothing; the next register covers its en
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from importlib import import_module
@@ -86,6 +87,10 @@ class SunSpecPoller:
 
     async def poll(self) -> MeterReading | None:
         """Read the register once; None if there was no valid answer."""
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # `wait_for` of Python 3.11, which pymodbus uses, may swallow a cancellation.
+            raise asyncio.CancelledError
         if not self._client.connected:
             self._address = None
             if not await self._client.connect():

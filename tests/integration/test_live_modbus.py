@@ -5,12 +5,14 @@
 ├── the scale factor changes   polls refused until it is back; nothing is multiplied wrongly
 ├── exception, wrong unit, no such model, no server    counted, nothing raised
 ├── the device restarts        the poller connects again
+├── the polling task ends      when it is cancelled, in the middle of a request too
 └── acc32 rolls over           the register goes on
 """
 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -150,6 +152,37 @@ def test_a_device_that_restarts_is_polled_again():
         return [reading and reading.register_wh for reading in results]
 
     assert asyncio.run(run()) == [None, 1_000_000, None, 1_000_000]
+
+
+def test_a_cancelled_poller_ends_even_if_the_library_swallows_it(monkeypatch):
+    clock = Clock()
+
+    async def run():
+        async with serve_sunspec(device_of(clock)) as port, poller_of(clock, port) as poller:
+            read = poller._client.read_holding_registers
+
+            async def swallowing(*args, **changes):
+                answer = await read(*args, **changes)
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0)
+                return answer
+
+            monkeypatch.setattr(poller._client, "read_holding_registers", swallowing)
+
+            async def for_ever():
+                while True:
+                    await poller.poll()
+
+            task = asyncio.create_task(for_ever())
+            while poller.counts["readings"] < 5:
+                await asyncio.sleep(0)
+            for _ in range(20):
+                task.cancel()
+                await asyncio.sleep(0)
+            done, _ = await asyncio.wait([task], timeout=2)
+            return task in done and task.cancelled()
+
+    assert asyncio.run(run())
 
 
 def test_acc32_rolls_over_and_the_register_goes_on():
