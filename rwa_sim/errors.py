@@ -9,8 +9,10 @@
     ├── EnvironmentFault              the machine lacks something (exit 2)
     │   ├── CompilerMissing           no Solidity compiler and no built contracts
     │   ├── NodeUnreachable           a chain node does not answer
+    │   ├── TransactionRefused        a node did not take a transaction into a block
     │   └── ExtraMissing              an optional package is not installed
     ├── Reverted                      a contract refused; decoded name and fields (exit 1)
+    ├── OracleRefusal                 no report; its leaves are in `oracles.errors` (exit 1)
     └── ResultFailed                  a run ended with a broken invariant (exit 1)
 
 Anything else that escapes is a defect of the program, not of its input.
@@ -95,6 +97,10 @@ class CompilerMissing(EnvironmentFault):
 
 class NodeUnreachable(EnvironmentFault):
     """A chain node does not answer at its address."""
+
+
+class TransactionRefused(EnvironmentFault):
+    """A node did not take a transaction into a block: no gas money, a wrong nonce, too little gas."""
 
 
 class ExtraMissing(EnvironmentFault):

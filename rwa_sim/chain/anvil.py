@@ -28,7 +28,7 @@ from rwa_sim.chain.engine import (
     Transaction,
 )
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
-from rwa_sim.errors import EnvironmentFault, NodeUnreachable
+from rwa_sim.errors import EnvironmentFault, NodeUnreachable, TransactionRefused
 
 START_TIMEOUT_S = 20
 REQUEST_TIMEOUT_S = 60
@@ -83,10 +83,18 @@ class AnvilEngine(SigningEngine):
     def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
         """Queue the transactions and mine them as one block."""
         timestamp_s = self._next_timestamp(at_s)
-        hashes = [self._rpc("eth_sendRawTransaction", ["0x" + self._sign(tx).hex()]) for tx in transactions]
+        hashes = [self._queue(transaction) for transaction in transactions]
         self._rpc("evm_mine", [hex(timestamp_s)])
         self._head = Head(self._head.number + 1, timestamp_s)
         return [self._receipt(tx_hash) for tx_hash in hashes]
+
+    def _queue(self, transaction: Transaction) -> str:
+        response = self._request("eth_sendRawTransaction", ["0x" + self._sign(transaction).hex()])
+        if response.get("error"):
+            self._forget_nonce(transaction)
+            reason = response["error"].get("message")
+            raise TransactionRefused(f"engine anvil: {transaction.sender.label}: {reason}")
+        return str(response["result"])
 
     def call(self, to: str, data: bytes, sender: str | None = None) -> CallResult:
         """Run a call on the last block's state."""

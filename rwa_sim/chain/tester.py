@@ -8,6 +8,7 @@ from typing import Any
 from eth.vm.forks.cancun import CancunVM
 from eth_tester.backends.pyevm import PyEVMBackend
 from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.exceptions import ValidationError
 
 from rwa_sim.chain.engine import (
     BLOCK_GAS_LIMIT,
@@ -20,6 +21,7 @@ from rwa_sim.chain.engine import (
     Transaction,
 )
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
+from rwa_sim.errors import TransactionRefused
 
 CALL_GAS = 100_000_000
 ZERO_ADDRESS = "0x" + "00" * 20
@@ -95,7 +97,11 @@ class TesterEngine(SigningEngine):
     def _apply(self, transaction: Transaction, number: int, timestamp_s: int) -> Receipt:
         signed = self._chain.get_vm().get_transaction_builder().decode(self._sign(transaction))
         gas_before = self._chain.header.gas_used
-        _, receipt, computation = self._chain.apply_transaction(signed)
+        try:
+            _, receipt, computation = self._chain.apply_transaction(signed)
+        except ValidationError as error:
+            self._forget_nonce(transaction)
+            raise TransactionRefused(f"engine tester: {transaction.sender.label}: {error}") from None
         created = computation.msg.storage_address if transaction.to is None else None
         return Receipt(
             ok=not computation.is_error,
