@@ -9,10 +9,13 @@ Source: Open Charge Metering Format, table of signature algorithms; SEC 1 (point
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-from oracles.keys import SecretKey, address_of, is_signed_by, parse_public_key, recover_address
+from coincurve import PublicKey
+
+from oracles.keys import SecretKey, parse_public_key
 from oracles.ocmf import DEFAULT_ALGORITHM, HEADER, OcmfRecord
 from rwa_sim.errors import ExtraMissing, InputError, UnknownName
 
@@ -71,24 +74,33 @@ def chain_signature(record: OcmfRecord, public_key: bytes) -> bytes | None:
     """
     if record.algorithm != SECP256K1:
         raise UnknownName(where="OCMF record", key="SA", got=record.algorithm, known=(SECP256K1,))
-    key = parse_public_key(public_key, where="OCMF record")
+    expected = _point(public_key)
     pair = _parse_der(record.signature)
     if pair is None:
         return None
     r, s = pair
     digest = sha256(record.payload).digest()
     compact = r.to_bytes(32, "big") + min(s, _ORDER - s).to_bytes(32, "big")
-    if not is_signed_by(key, digest, compact + b"\x1b"):
-        return None
-    address = address_of(key)
     return next(
-        (
-            compact + bytes((v,))
-            for v in (27, 28)
-            if recover_address(digest, compact + bytes((v,))) == address
-        ),
-        None,
+        (compact + bytes((27 + v,)) for v in (0, 1) if _recover(digest, compact, v) == expected), None
     )
+
+
+@lru_cache(maxsize=16_384)
+def _point(public_key: bytes) -> bytes:
+    """The compressed form of a point, checked once."""
+    compressed: bytes = parse_public_key(public_key, where="OCMF record").format(compressed=True)
+    return compressed
+
+
+def _recover(digest: bytes, compact: bytes, v: int) -> bytes | None:
+    """The key whose signature this would be: a signature is a key's exactly if it recovers to it."""
+    try:
+        key = PublicKey.from_signature_and_message(compact + bytes((v,)), digest, hasher=None)
+    except Exception:  # coincurve raises ValueError or a bare Exception for bytes that are no signature
+        return None
+    compressed: bytes = key.format(compressed=True)
+    return compressed
 
 
 def sign_record(payload: bytes, key: SecretKey) -> bytes:
