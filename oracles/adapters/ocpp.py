@@ -53,7 +53,10 @@ async def run_csms(
     Raises:
         ExtraMissing: `ocpp` or `websockets` is not installed.
     """
-    sockets, exceptions = load_ocpp("websockets.asyncio.server", "websockets.exceptions")
+    sockets, exceptions, messages = load_ocpp(
+        "websockets.asyncio.server", "websockets.exceptions", "ocpp.messages"
+    )
+    messages.ASYNC_VALIDATION = False  # handing each message to a thread costs more than its check
     quiet = logging.getLogger("oracles.ocpp")
     versions = {"ocpp2.0.1": ocpp_201.session_class(), "ocpp1.6": ocpp_16.session_class()}
     counts: Counter[str] = Counter()
