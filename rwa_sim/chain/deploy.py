@@ -121,12 +121,12 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
     waterfall = deploy(
         engine,
         "Waterfall",
-        _deal_terms(terms, feed, cash, agent),
+        encode_deal(terms, feed, cash, agent),
         [
-            _class_terms(entry, deployed)
+            encode_class(entry, deployed)
             for entry, deployed in zip(terms.waterfall.classes, classes, strict=True)
         ],
-        [_step(step, payees) for step in terms.waterfall.steps],
+        [encode_step(step, payees) for step in terms.waterfall.steps],
         sender=admin,
     )
     dvp = deploy(engine, "DvPSettlement", sender=admin)
@@ -184,7 +184,8 @@ def _feed_config(terms: DealTerms, waterfall: Contract) -> dict[str, object]:
     }
 
 
-def _deal_terms(terms: DealTerms, feed: Contract, cash: Contract, agent: Account) -> dict[str, object]:
+def encode_deal(terms: DealTerms, feed: Contract, cash: Contract, agent: Account) -> dict[str, object]:
+    """`IWaterfall.DealTerms` of a deal."""
     rule = terms.waterfall
     return {
         "feed": feed.address,
@@ -208,7 +209,8 @@ def _deal_terms(terms: DealTerms, feed: Contract, cash: Contract, agent: Account
     }
 
 
-def _class_terms(entry: ClassTerms, deployed: DealClass) -> dict[str, object]:
+def encode_class(entry: ClassTerms, deployed: DealClass) -> dict[str, object]:
+    """`IWaterfall.ClassTerms` of a class."""
     return {
         "bond": deployed.bond.address,
         "distributor": deployed.distributor.address,
@@ -222,7 +224,8 @@ def _class_terms(entry: ClassTerms, deployed: DealClass) -> dict[str, object]:
     }
 
 
-def _step(step: Step, payees: dict[str, Account]) -> dict[str, object]:
+def encode_step(step: Step, payees: dict[str, Account]) -> dict[str, object]:
+    """`IWaterfall.Step` of a step; payees by name."""
     return {
         "kind": STEP_CODE[step.kind],
         "classMask": sum(1 << place for place in step.classes),

@@ -28,10 +28,10 @@ from rwa_sim.chain.deploy import (
     Deal,
     DealClass,
     DealTerms,
-    _class_terms,
-    _deal_terms,
-    _step,
     deploy_deal,
+    encode_class,
+    encode_deal,
+    encode_step,
 )
 from rwa_sim.chain.engine import Account, Engine, Receipt
 from rwa_sim.chain.instruction import Instruction, sign_instruction
@@ -548,7 +548,7 @@ def open_waterfall(
         market.chain,
         "Waterfall",
         deal_terms(market, terms, cash) | changes,
-        [_class_terms(entry, where) for entry, where in zip(terms.classes, classes, strict=True)],
+        [encode_class(entry, where) for entry, where in zip(terms.classes, classes, strict=True)],
         step_terms(market, terms),
         sender=admin,
     )
@@ -564,10 +564,10 @@ def deal_terms(market: Market, terms: WaterfallTerms, cash: Contract) -> dict[st
     """The contract's deal terms, the feeder in place of the feed."""
     written = DealTerms(name="Desk", asset_id=ASSET, issue_s=ISSUE_S, waterfall=terms, issues=(), signers=())
     feeder = Contract(market.chain, "CashflowFeed", market.chain.account("keeper").address)
-    return _deal_terms(written, feeder, cash, market.deal.agent)
+    return encode_deal(written, feeder, cash, market.deal.agent)
 
 
 def step_terms(market: Market, terms: WaterfallTerms) -> list[dict[str, Any]]:
     """The contract's steps."""
     payees = {step.payee: market.chain.account(step.payee) for step in terms.steps if step.payee}
-    return [_step(step, payees) for step in terms.steps]
+    return [encode_step(step, payees) for step in terms.steps]
