@@ -52,8 +52,15 @@ def _decimal(value: Any) -> Decimal:
     return number
 
 
+def _ratio(value: Any) -> Decimal:
+    number = _decimal(value)
+    if not 0 <= number <= 1:
+        raise ValueError('a share from 0 to 1 in quotes (5 % is "0.05")')
+    return number
+
+
 Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=10**15, decimal_places=6)]
-Ratio = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=1)]
+Ratio = Annotated[Decimal, BeforeValidator(_ratio)]
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 Seconds = Annotated[int, Field(ge=0, le=366 * 86_400)]
 Bps = Annotated[int, Field(ge=0, le=10_000)]

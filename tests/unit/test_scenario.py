@@ -93,7 +93,7 @@ def test_an_oversized_file_is_refused(tmp_path):
         ('face_usd = "100"', 'face_usd = "0"', "class.0", "original|above 0|1 to"),
         ('face_usd = "100"', 'face_usd = "-5"', "class.0.face_usd", "greater than or equal to 0"),
         ('face_usd = "100"', 'face_usd = "0.0000001"', "class.0.face_usd", "6 decimal places"),
-        ('rate = "0.05"', 'rate = "5"', "class.0.rate", "less than or equal to 1"),
+        ('rate = "0.05"', 'rate = "5"', "class.0.rate", r"from 0 to 1 in quotes \(5 % is"),
         ('rate = "0.05"', 'rate = "1e-x"', "class.0.rate", "decimal number in quotes"),
         ('default_rate = "0.07"', 'day_count = "30/999"', "class.0.day_count", "one of"),
         ('classes = ["A"]', 'classes = ["Z"]', "step.2.classes", "one of A, B"),
