@@ -1,6 +1,6 @@
 """The collection account over many messages: each booking once, and nothing missing in between.
 
-RE-DELIVERED  A statement known by (kind, account, Id, page) adds nothing, whatever message brings it.
+RE-DELIVERED  A statement known by (kind, account, Id, number, page) adds nothing, in whatever message.
               If its content differs, the first stands and the conflict is reported.
 TWICE TOLD    One booking in a camt.054 and later in a camt.053 has one dedup key and counts once.
 UNREFERENCED  An entry without any reference cannot be recognised when it is told again: it counts
@@ -22,7 +22,7 @@ from oracles.adapters.bank_entry import BOOKED, BankEntry, BankStatement, DedupK
 from oracles.adapters.minor_units import usd6_down
 from oracles.schema import CashflowEvent
 
-_StatementKey = tuple[str, str, str, int]
+_StatementKey = tuple[str, str, str, int | None, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,13 @@ class BankBook:
         """Take in statements. Returns how many were new."""
         new_count = 0
         for statement in statements:
-            key = (statement.kind, statement.account, statement.statement_id, statement.page)
+            key = (
+                statement.kind,
+                statement.account,
+                statement.statement_id,
+                statement.sequence,
+                statement.page,
+            )
             known = self._statements.get(key)
             if known is None:
                 self._statements[key] = statement

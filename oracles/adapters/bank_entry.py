@@ -51,6 +51,7 @@ class BankEntry:
     account: str
     statement_id: str
     statement_seq: int | None
+    page: int
     position: int
     currency: str
     amount_minor: int
@@ -92,7 +93,7 @@ class BankEntry:
 
         An entry without a reference is told apart by its place in its statement.
         """
-        reference = self.reference or f"{self.statement_id}#{self.position}"
+        reference = self.reference or f"{self.statement_id}#{self.page}.{self.position}"
         return self.account, reference, self.currency, self.signed_minor, self.reversal, self.value_on
 
 

@@ -27,6 +27,7 @@ from oracles.schema import EntryKind
 
 _KINDS = {"CRDT": EntryKind.CREDIT, "DBIT": EntryKind.DEBIT}
 _STATUSES = ("BOOK", "FUTR", "INFO", "PDNG")
+_PROPRIETARY = "PRTRY"  # a status of the bank's own: counted, never booked
 _FLAGS = {"true": True, "1": True, "false": False, "0": False, "": False}
 
 
@@ -58,8 +59,11 @@ def _statement(node: Node, kind: StatementKind, message_id: str, sent: str, zone
     if not account:
         raise node.malformed("Acct/Id", "an IBAN or another identification")
     sequence = _count(node, "ElctrncSeqNb")
+    page = _count(node, "StmtPgntn/PgNb", "NtfctnPgntn/PgNb") or 1
     entries = tuple(
-        _entry(each.at(f"{node.where}, entry {number}"), account, statement_id, sequence, number, zone)
+        _entry(
+            each.at(f"{node.where}, entry {number}"), account, statement_id, sequence, (page, number), zone
+        )
         for number, each in enumerate(node.all("Ntry"), start=1)
     )
     return BankStatement(
@@ -67,7 +71,7 @@ def _statement(node: Node, kind: StatementKind, message_id: str, sent: str, zone
         message_id=message_id,
         statement_id=statement_id,
         sequence=sequence,
-        page=_count(node, "StmtPgntn/PgNb", "NtfctnPgntn/PgNb") or 1,
+        page=page,
         created_at_s=parse_bank_time(node.text("CreDtTm") or sent, zone, where=node.where, key="CreDtTm")[1],
         account=account.replace(" ", ""),
         balances=tuple(_balance(each) for each in node.all("Bal")),
@@ -77,7 +81,7 @@ def _statement(node: Node, kind: StatementKind, message_id: str, sent: str, zone
 
 
 def _entry(
-    node: Node, account: str, statement_id: str, sequence: int | None, position: int, zone: tzinfo
+    node: Node, account: str, statement_id: str, sequence: int | None, place: tuple[int, int], zone: tzinfo
 ) -> BankEntry:
     kind, reversal = _kind(node), _reversal(node)
     # A reversal keeps the parties of what it reverses.
@@ -93,7 +97,8 @@ def _entry(
         account=account.replace(" ", ""),
         statement_id=statement_id,
         statement_seq=sequence,
-        position=position,
+        page=place[0],
+        position=place[1],
         currency=currency,
         amount_minor=amount_minor,
         kind=kind,
@@ -177,6 +182,8 @@ def _reversal(node: Node) -> bool:
 
 
 def _status(node: Node) -> str:
+    if node.text("Sts/Prtry"):
+        return _PROPRIETARY
     code = node.text("Sts/Cd", "Sts")
     if code not in _STATUSES:
         raise node.malformed("Sts", "one of " + ", ".join(_STATUSES), repr(code[:8]))

@@ -18,8 +18,10 @@ def entry(
     value="<Dt>2026-01-05</Dt>",
     details="",
     version="08",
+    proprietary=False,
 ):
     sts = f"<Sts><Cd>{status}</Cd></Sts>" if int(version) > 6 else f"<Sts>{status}</Sts>"
+    sts = f"<Sts><Prtry>{status}</Prtry></Sts>" if proprietary else sts
     return (
         "<Ntry>"
         + (f"<NtryRef>{ref}</NtryRef>" if ref else "")

@@ -254,6 +254,7 @@ def test_balance_identity(closing, currency, holds):
         ({"status": "PDNG"}, 0),
         ({"status": "INFO"}, 0),
         ({"status": "FUTR"}, 0),
+        ({"status": "x", "proprietary": True}, 0),
     ],
 )
 def test_only_booked_unreversed_credits_are_income(changes, income):
@@ -333,6 +334,16 @@ def test_a_booking_told_twice_counts_once(order):
     assert sorted(entry.signed_minor for entry in collected.booked_entries()) == [-700, 700, 1_000]
     assert collected.repeated_count == 1
     assert min(entry.booked_at_s for entry in collected.booked_entries()) == kit.utc_s(2026, 1, 5, 12)
+
+
+def test_pages_of_one_statement_and_reused_ids_are_different_statements():
+    pages = [bank.statement(bank.entry("7.00"), page=str(page)) for page in (1, 2)]
+    next_year = bank.statement(bank.entry("7.00", ref="1"), seq=2, created="2027-01-06T06:00:00Z")
+
+    collected = book(*(bank.message(each) for each in [*pages, next_year, pages[0]]))
+
+    assert [entry.amount_minor for entry in collected.booked_entries()] == [700] * 3
+    assert (collected.redelivered_count, collected.conflicts, collected.gaps()) == (1, [], ())
 
 
 def test_a_reversal_with_the_reference_of_what_it_reverses_is_not_a_duplicate():
