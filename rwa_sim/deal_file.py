@@ -8,18 +8,18 @@ refused. The format is described in docs/deal-files.md.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from rwa_sim.domain.money import WAD, usd6_from_decimal
+from rwa_sim.documents import Amount, Name, Rate, Section, read_document, wad_of
+from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.domain.tranches import (
     Basis,
     ClassState,
@@ -36,42 +36,13 @@ from rwa_sim.domain.tranches import (
 )
 from rwa_sim.errors import DataMissing, InputError, UnknownName
 
-MAX_FILE_BYTES = 1_000_000
 DAY_S = 86_400
-
-
-def _decimal(value: Any) -> Decimal:
-    if not isinstance(value, str):
-        raise ValueError('a decimal number in quotes, such as "0.095"')
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError('a decimal number in quotes, such as "0.095"') from None
-    if not number.is_finite():
-        raise ValueError("a finite decimal number in quotes")
-    return number
-
-
-def _rate(value: Any) -> Decimal:
-    number = _decimal(value)
-    if not 0 <= number <= 1:
-        raise ValueError('a rate from 0 to 1 in quotes (5 % is "0.05")')
-    return number
-
-
-Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=10**15, decimal_places=6)]
-Rate = Annotated[Decimal, BeforeValidator(_rate), Field(decimal_places=18)]
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 Day = Annotated[date, Field(ge=date(1970, 1, 2), le=date(2199, 12, 31))]
 Number = Annotated[int, Field(ge=0, le=10**12)]
 Bps = Annotated[int, Field(ge=0, le=10**6)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class DealSection(_Section):
+class DealSection(Section):
     """Triggers, default and final terms."""
 
     period_count: Number
@@ -87,7 +58,7 @@ class DealSection(_Section):
     accelerate_on_default: bool = False
 
 
-class ClassSection(_Section):
+class ClassSection(Section):
     """One class of notes; the file lists them senior first."""
 
     name: Name
@@ -100,12 +71,12 @@ class ClassSection(_Section):
     principal_periods: Number = 1
 
 
-class StepSection(_Section):
+class StepSection(Section):
     """One step; the file lists them in order of payment."""
 
     kind: StepKind = Field(strict=False)
     payee: Name | None = None
-    classes: list[Name] = []
+    classes: Annotated[tuple[Name, ...], Field(strict=False)] = ()
     rate: Rate = Decimal(0)
     fixed_usd: Amount = Decimal(0)
     basis: Basis = Field(Basis.NOTES, strict=False)
@@ -115,7 +86,7 @@ class StepSection(_Section):
     reserve: bool = False
 
 
-class ClassBalance(_Section):
+class ClassBalance(Section):
     """Where a class stands before the first period of the file."""
 
     name: Name
@@ -125,7 +96,7 @@ class ClassBalance(_Section):
     arrears_usd: Amount = Decimal(0)
 
 
-class StateSection(_Section):
+class StateSection(Section):
     """Where the deal stands before the first period of the file."""
 
     period: Number = 0
@@ -138,11 +109,11 @@ class StateSection(_Section):
     defaulted: bool = False
     accelerated: bool = False
     breach_latched: bool = False
-    fees_owed_usd: dict[Name, Amount] = {}
-    classes: list[ClassBalance] = Field(default=[], alias="class")
+    fees_owed_usd: dict[Name, Amount] = Field(default_factory=dict)
+    classes: Annotated[tuple[ClassBalance, ...], Field(alias="class", strict=False)] = ()
 
 
-class PeriodSection(_Section):
+class PeriodSection(Section):
     """What one period brought."""
 
     start: Day
@@ -156,7 +127,7 @@ class PeriodSection(_Section):
     advance_usd: Amount = Decimal(0)
 
 
-class DealDocument(_Section):
+class DealDocument(Section):
     """A whole deal file."""
 
     document: Literal["rwa-deal/1"] = Field(alias="schema")
@@ -195,15 +166,7 @@ def load_deal(path: Path) -> Deal:
     """
     if not path.is_file():
         raise DataMissing(where="waterfall", key="DEAL", path=str(path))
-    raw = path.read_bytes()
-    if len(raw) > MAX_FILE_BYTES:
-        raise InputError(where=str(path), expected=f"at most {MAX_FILE_BYTES} bytes", got=str(len(raw)))
-    try:
-        document = DealDocument.model_validate(tomllib.loads(raw.decode("utf-8")))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(where=str(path), expected="a TOML document in UTF-8", got=str(error)) from None
-    except ValidationError as error:
-        raise _first_fault(str(path), error) from None
+    document, _ = read_document(path, DealDocument)
     return to_deal(document, str(path))
 
 
@@ -245,8 +208,8 @@ def _terms(document: DealDocument, where: str) -> DealTerms:
             ClassTerms(
                 name=c.name,
                 original_usd6=usd6_from_decimal(c.original_usd),
-                rate_wad=_wad(c.rate),
-                default_rate_wad=_wad(c.default_rate),
+                rate_wad=wad_of(c.rate),
+                default_rate_wad=wad_of(c.default_rate),
                 day_count=c.day_count,
                 frequency=c.frequency,
                 principal_start=_principal_start(c, deal.period_count),
@@ -255,7 +218,7 @@ def _terms(document: DealDocument, where: str) -> DealTerms:
             for c in document.classes
         ),
         steps=tuple(
-            _step(step, names, document.accounts, f"step.{index}", where)
+            to_step(step, names, document.accounts, f"step.{index}", where)
             for index, step in enumerate(document.steps)
         ),
         trigger=deal.trigger,
@@ -285,14 +248,21 @@ def _key_in_file(key: str, trigger: Trigger) -> str:
     return table + key.removesuffix("_wad").replace("_usd6", "_usd")
 
 
-def _step(step: StepSection, names: list[str], accounts: list[str], key: str, where: str) -> Step:
-    if step.payee is not None and step.payee not in accounts:
+def to_step(
+    step: StepSection, names: Sequence[str], accounts: Sequence[str] | None, key: str, where: str
+) -> Step:
+    """A step of the order of payment; payees are held against `accounts` if there is a list.
+
+    Raises:
+        UnknownName: a class or an account that is not listed.
+    """
+    if accounts is not None and step.payee is not None and step.payee not in accounts:
         raise UnknownName(where=where, key=f"{key}.payee", got=step.payee, known=accounts)
     return Step(
         kind=step.kind,
         payee=step.payee or "",
         classes=tuple(_place(name, names, f"{key}.classes", where) for name in step.classes),
-        rate_wad=_wad(step.rate),
+        rate_wad=wad_of(step.rate),
         fixed_usd6=usd6_from_decimal(step.fixed_usd),
         basis=step.basis,
         pro_rata=step.pro_rata,
@@ -302,7 +272,7 @@ def _step(step: StepSection, names: list[str], accounts: list[str], key: str, wh
     )
 
 
-def _place(name: str, names: list[str], key: str, where: str) -> int:
+def _place(name: str, names: Sequence[str], key: str, where: str) -> int:
     if name not in names:
         raise UnknownName(where=where, key=key, got=name, known=names)
     return names.index(name)
@@ -418,23 +388,5 @@ def _periods(
     return tuple(periods)
 
 
-def _wad(rate: Decimal) -> int:
-    return int(Fraction(rate) * WAD)
-
-
 def _second(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-
-
-def _first_fault(where: str, error: ValidationError) -> InputError:
-    """One line for the first fault: the user mends it and runs again."""
-    fault = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in fault["loc"]) or "document"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        return InputError(where=where, key=key, expected="no such key (unknown or misspelled)")
-    if fault["type"] == "missing":
-        return InputError(where=where, key=key, expected="this key, it is required")
-    got = repr(fault["input"]) if isinstance(fault["input"], str | int | float | date | bool) else ""
-    expected = message[0].lower() + message[1:]
-    return InputError(where=where, key=key, expected=expected.removeprefix("input should be "), got=got)

@@ -10,67 +10,36 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from rwa_sim.domain.money import WAD, usd6_from_decimal
+from rwa_sim.deal_file import StepSection, to_step
+from rwa_sim.documents import Amount, Name, Rate, Section, read_document, wad_of
+from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.domain.tranches import (
-    Basis,
     ClassTerms,
     DealTerms,
-    Step,
-    StepKind,
     Trigger,
     validate_deal,
 )
-from rwa_sim.errors import DataMissing, InputError, UnknownName
+from rwa_sim.errors import DataMissing
 
-SCHEMA = "rwa-sim/1"
 BUILT_IN = (Path(__file__).parent / "scenarios", Path(__file__).parents[1] / "scenarios")
-MAX_FILE_BYTES = 1_000_000
 MAX_SECONDS = 4_102_444_800  # 2100-01-01
 DATA_ENV = "RWA_SIM_DATA"
 DAY_S = 86_400
 
 
-def _decimal(value: Any) -> Decimal:
-    if not isinstance(value, str):
-        raise ValueError('an amount in quotes, such as "0.095"')
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise ValueError('a decimal number in quotes, such as "0.095"') from None
-    if not number.is_finite():
-        raise ValueError("a finite decimal number in quotes")
-    return number
-
-
-def _ratio(value: Any) -> Decimal:
-    number = _decimal(value)
-    if not 0 <= number <= 1:
-        raise ValueError('a share from 0 to 1 in quotes (5 % is "0.05")')
-    return number
-
-
-Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=10**15, decimal_places=6)]
-Ratio = Annotated[Decimal, BeforeValidator(_ratio)]
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")]
 Seconds = Annotated[int, Field(ge=0, le=366 * 86_400)]
 Bps = Annotated[int, Field(ge=0, le=10_000)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class AssetSection(_Section):
+class AssetSection(Section):
     """The asset whose cash flow pays the bond."""
 
     id: Name
@@ -78,7 +47,7 @@ class AssetSection(_Section):
     nameplate_w: Annotated[int, Field(gt=0, le=10**12)]
 
 
-class SourceSection(_Section):
+class SourceSection(Section):
     """Where metered readings come from."""
 
     kind: Literal["replay", "pv_plant"]
@@ -102,14 +71,14 @@ class SourceSection(_Section):
         return self
 
 
-class OfftakeSection(_Section):
+class OfftakeSection(Section):
     """Who pays for the energy, how much and when."""
 
     tariff_usd_per_kwh: Amount
     payment_terms_days: Annotated[int, Field(ge=0, le=180)]
 
 
-class BondSection(_Section):
+class BondSection(Section):
     """The issue as a whole. One interest period is one reporting period."""
 
     name: Name
@@ -135,15 +104,15 @@ class BondSection(_Section):
         )
 
 
-class ClassSection(_Section):
+class ClassSection(Section):
     """A class of notes, senior first. Principal is repaid in equal instalments; one of them is a bullet."""
 
     name: Name
     symbol: Annotated[str, Field(min_length=1, max_length=12, pattern=r"^[A-Z0-9-]+$")]
     units: Annotated[int, Field(gt=0, le=10**9)]
     face_usd: Amount
-    rate: Ratio
-    default_rate: Ratio = Decimal(0)
+    rate: Rate
+    default_rate: Rate = Decimal(0)
     day_count: str = "30/360.BondBasis"
     frequency: Annotated[int, Field(ge=1, le=12)] = 12
     principal_start: Annotated[int, Field(ge=1, le=600)] = 1
@@ -155,22 +124,7 @@ class ClassSection(_Section):
         return usd6_from_decimal(self.face_usd)
 
 
-class StepSection(_Section):
-    """One step of the order of payment (docs/waterfall.md)."""
-
-    kind: StepKind = Field(strict=False)
-    payee: Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9-]*$")] = ""
-    classes: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    rate: Ratio = Decimal(0)
-    fixed_usd: Amount = Decimal(0)
-    basis: Basis = Field(Basis.NOTES, strict=False)
-    pro_rata: bool = False
-    to_pool: bool = False
-    bps: Bps = 0
-    reserve: bool = False
-
-
-class WaterfallSection(_Section):
+class WaterfallSection(Section):
     """Cash trigger, breach triggers and default terms."""
 
     trigger: Trigger = Field(strict=False)
@@ -201,7 +155,7 @@ class WaterfallSection(_Section):
         return usd6_from_decimal(self.threshold_usd)
 
 
-class OracleSection(_Section):
+class OracleSection(Section):
     """The signer nodes."""
 
     nodes: Annotated[int, Field(ge=1, le=31)] = 4
@@ -219,23 +173,23 @@ class OracleSection(_Section):
         return self
 
 
-class MarketSection(_Section):
+class MarketSection(Section):
     """Participants and the trade tape."""
 
     participants: Annotated[int, Field(ge=2, le=200)]
     trades: Annotated[int, Field(ge=0, le=100_000)]
     cash_usd: Amount
     units_median: Annotated[int, Field(gt=0, le=10**6)]
-    size_sigma: Ratio = Decimal("0.8")
+    size_sigma: Rate = Decimal("0.8")
     price_spread_bps: Bps = 100
-    short_sale_share: Ratio = Decimal("0.03")
-    office_hours_share: Ratio = Decimal("0.7")
+    short_sale_share: Rate = Decimal("0.03")
+    office_hours_share: Rate = Decimal("0.7")
     price_volatility_bps: Bps = 500
     funding_spread_bps: Bps = 100
     eligible_yield_bps: Bps = 350
 
 
-class TokenisedSection(_Section):
+class TokenisedSection(Section):
     """Parameters of the on-chain rail."""
 
     block_s: Annotated[int, Field(ge=1, le=3600)] = 2
@@ -252,7 +206,7 @@ class TokenisedSection(_Section):
     native_usd: Amount = Decimal(0)
 
 
-class ConventionalSection(_Section):
+class ConventionalSection(Section):
     """Named market profiles to run the same tape through.
 
     `rules_as_of` applies the rules in force on that day to every trade; without it each trade meets the
@@ -263,7 +217,7 @@ class ConventionalSection(_Section):
     rules_as_of: date | None = None
 
 
-class Scenario(_Section):
+class Scenario(Section):
     """A whole run, as its author wrote it."""
 
     schema_: Annotated[Literal["rwa-sim/1"], Field(alias="schema")]
@@ -298,7 +252,9 @@ class Scenario(_Section):
         names = [entry.name for entry in self.classes]
         terms = DealTerms(
             classes=tuple(_class_terms(entry) for entry in self.classes),
-            steps=tuple(_step(step, names, f"step.{place}", where) for place, step in enumerate(self.steps)),
+            steps=tuple(
+                to_step(step, names, None, f"step.{place}", where) for place, step in enumerate(self.steps)
+            ),
             trigger=self.waterfall.trigger,
             threshold=self.waterfall.threshold,
             period_count=self.bond.periods,
@@ -314,7 +270,7 @@ class Scenario(_Section):
         return terms
 
 
-class LoadedScenario(_Section):
+class LoadedScenario(Section):
     """A scenario with where it came from."""
 
     scenario: Scenario
@@ -360,19 +316,7 @@ def load_scenario(name_or_path: str, seed: int | None = None) -> LoadedScenario:
         InputError: the document is not what a scenario must be; names file and key.
     """
     path = _find(name_or_path)
-    raw = path.read_bytes()
-    if len(raw) > MAX_FILE_BYTES:
-        raise InputError(where=str(path), expected=f"at most {MAX_FILE_BYTES} bytes", got=str(len(raw)))
-    try:
-        document = tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(where=str(path), expected="a TOML document in UTF-8", got=str(error)) from None
-    if seed is not None:
-        document["seed"] = seed
-    try:
-        scenario = Scenario.model_validate(document)
-    except ValidationError as error:
-        raise _first_fault(path, error) from None
+    scenario, raw = read_document(path, Scenario, {} if seed is None else {"seed": seed})
     scenario.waterfall_terms(str(path))
     return LoadedScenario(scenario=scenario, path=path, sha256=hashlib.sha256(raw).hexdigest())
 
@@ -398,53 +342,17 @@ def _find(name_or_path: str) -> Path:
     )
 
 
-def _first_fault(path: Path, error: ValidationError) -> InputError:
-    """One line for the first fault: the user mends it and runs again."""
-    fault = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in fault["loc"]) or "document"
-    message = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        return InputError(where=str(path), key=key, expected="no such key (unknown or misspelled)")
-    if fault["type"] == "missing":
-        return InputError(where=str(path), key=key, expected="this key, it is required")
-    got = "" if isinstance(fault["input"], dict | BaseModel) else repr(fault["input"])
-    expected = message[0].lower() + message[1:]
-    return InputError(where=str(path), key=key, expected=expected.removeprefix("input should be "), got=got)
-
-
 def _class_terms(entry: ClassSection) -> ClassTerms:
     return ClassTerms(
         name=entry.name,
         original_usd6=entry.units * entry.face_usd6,
-        rate_wad=_wad(entry.rate),
-        default_rate_wad=_wad(entry.default_rate),
+        rate_wad=wad_of(entry.rate),
+        default_rate_wad=wad_of(entry.default_rate),
         day_count=entry.day_count,
         frequency=entry.frequency,
         principal_start=entry.principal_start,
         principal_periods=entry.principal_periods,
     )
-
-
-def _step(step: StepSection, names: list[str], key: str, where: str) -> Step:
-    for name in step.classes:
-        if name not in names:
-            raise UnknownName(where=where, key=f"{key}.classes", got=name, known=names)
-    return Step(
-        kind=step.kind,
-        payee=step.payee,
-        classes=tuple(names.index(name) for name in step.classes),
-        rate_wad=_wad(step.rate),
-        fixed_usd6=usd6_from_decimal(step.fixed_usd),
-        basis=step.basis,
-        pro_rata=step.pro_rata,
-        to_pool=step.to_pool,
-        bps=step.bps,
-        reserve=step.reserve,
-    )
-
-
-def _wad(rate: Decimal) -> int:
-    return int(Fraction(rate) * WAD)
 
 
 def _add_months(start: datetime, months: int) -> datetime:

@@ -88,7 +88,7 @@ def test_an_oversized_file_is_refused(tmp_path):
         ("[market]", "[markets]", "market", "no such key|this key"),
         ("units = 3000", "units = 0", "class.0.units", "greater than 0"),
         ("units = 3000", "units = 40.5", "class.0.units", "integer"),
-        ('face_usd = "100"', "face_usd = 100", "class.0.face_usd", "an amount in quotes"),
+        ('face_usd = "100"', "face_usd = 100", "class.0.face_usd", "a decimal number in quotes"),
         ('face_usd = "100"', 'face_usd = "NaN"', "class.0.face_usd", "finite"),
         ('face_usd = "100"', 'face_usd = "0"', "class.0", "original|above 0|1 to"),
         ('face_usd = "100"', 'face_usd = "-5"', "class.0.face_usd", "greater than or equal to 0"),
