@@ -37,6 +37,7 @@ accelerate
 └── otherwise                                           everything is due
 
 callNotes
+├── when the caller is not the agent                    reverts OnlyAgent
 ├── before the call time, above the clean-up size,
 │   or with no notes left                               reverts CallNotAllowed
 ├── given the caller's cash cannot move                 reverts with the cash's error
@@ -688,6 +689,31 @@ def test_principal_is_shared_by_what_is_outstanding(market, pool_usd6, shares):
     assert tuple(desk.standing(index).principalPaidUsd6 for index in (0, 1)) == shares
 
 
+def test_what_the_shares_of_three_classes_leave_goes_to_the_senior(market):
+    """Two micro-dollars over three equal classes: each share is rounded down to nothing."""
+    entry = ClassTerms(name="A", original_usd6=1_000, rate_wad=0)
+    steps = (Step(kind=K.PRINCIPAL, classes=(0, 1, 2), to_pool=True, pro_rata=True),)
+    classes = tuple(replace(entry, name=name) for name in "ABC")
+    desk = open_waterfall(market, replace(TWO_CLASSES, classes=classes, steps=steps, min_oc_bps=0))
+    desk.post(1, performingUsd6=2_998)
+
+    desk.earn(1, 2)
+
+    assert [desk.standing(index).principalPaidUsd6 for index in range(3)] == [2, 0, 0]
+
+
+def test_a_residual_of_a_repaid_deal_releases_the_reserve_first(market):
+    """The reserve step comes before the principal: notes are gone only after it."""
+    desk = open_with(
+        market, RESERVE, INTEREST, PRINCIPAL, RESIDUAL, classes=(replace(CLASS_A, principal_periods=1),)
+    )
+
+    distributed = event(desk.waterfall, desk.earn(1, 200_000 * DOLLAR), "Distributed")
+
+    assert distributed["reserveInUsd6"] == RESERVE_USD6 == distributed["reserveOutUsd6"]
+    assert desk.state().reserveUsd6 == 0
+
+
 @pytest.mark.parametrize("target", [{"bps": 1_000}, {"fixed_usd6": 10_000 * DOLLAR, "bps": 999}])
 def test_a_target_of_overcollateralisation_takes_more_principal(market, target):
     steps = (Step(kind=K.PRINCIPAL, classes=(0, 1), to_pool=True, **target),)
@@ -951,13 +977,15 @@ def test_principal_open_at_the_last_period_is_due_whole(desk):
 def test_call_walks_down_its_ladder(market):
     desk = open_with(market, callTime=MONTHS_S[2], callPriceBps=10_100, cleanUpBps=1_000)
     desk.tell(1, 0)
-    caller, total = market.third, 101_000 * DOLLAR + INTEREST_USD6
+    caller, total = market.deal.agent, 101_000 * DOLLAR + INTEREST_USD6
     open_s = MONTHS_S[2]
 
     def call(at_s=None):
         return desk.waterfall.send("callNotes", sender=caller, at_s=at_s)
 
     fields = {"callTime": open_s, "factorBps": 10_000, "cleanUpBps": 1_000}
+    with reverts("OnlyAgent", caller=market.third.address, agent=caller.address):
+        desk.waterfall.send("callNotes", sender=market.third, at_s=open_s - 100)
     with reverts("CallNotAllowed", nowSeconds=open_s - 1, **fields):
         call(open_s - 1)
     with reverts("ERC20InsufficientAllowance", spender=desk.waterfall.address, needed=total):
@@ -986,16 +1014,16 @@ def test_a_deal_without_a_call_time_is_never_called(market):
     wait_until(market.chain, MONTHS_S[20])
 
     with reverts("CallNotAllowed", callTime=0, factorBps=10_000, cleanUpBps=0):
-        desk.waterfall.send("callNotes", sender=market.third)
+        desk.waterfall.send("callNotes", sender=market.deal.agent)
 
 
 def test_a_call_pays_arrears_and_ends_the_clock_of_default(market):
     desk = open_with(market, cure_window_s=CURE_S, callTime=ISSUE_S, callPriceBps=10_000)
     desk.earn(1, 1)
-    allow(desk.cash, market.third, desk.waterfall)
-    desk.give(market.third, ORIGINAL_USD6 + INTEREST_USD6)
+    allow(desk.cash, market.deal.agent, desk.waterfall)
+    desk.give(market.deal.agent, ORIGINAL_USD6 + INTEREST_USD6)
 
-    receipt = desk.waterfall.send("callNotes", sender=market.third)
+    receipt = desk.waterfall.send("callNotes", sender=market.deal.agent)
 
     event(
         desk.waterfall,
@@ -1018,14 +1046,14 @@ def test_what_is_left_is_called_at_par_from_the_clean_up_size_on(market, lost_us
     desk.post(1, lossUsd6=lost_usd6)
     desk.tell(1, 0)
     left_usd6, interest_usd6 = ORIGINAL_USD6 - lost_usd6, desk.standing().interestOwedUsd6
-    allow(desk.cash, market.third, desk.waterfall)
-    desk.give(market.third, ORIGINAL_USD6)
+    allow(desk.cash, market.deal.agent, desk.waterfall)
+    desk.give(market.deal.agent, ORIGINAL_USD6)
 
     if lost_usd6 < 90_000 * DOLLAR:
         with reverts("CallNotAllowed", callTime=MONTHS_S[20], factorBps=1_000, cleanUpBps=1_000):
-            desk.waterfall.send("callNotes", sender=market.third)
+            desk.waterfall.send("callNotes", sender=market.deal.agent)
         return
-    receipt = desk.waterfall.send("callNotes", sender=market.third)
+    receipt = desk.waterfall.send("callNotes", sender=market.deal.agent)
     event(desk.waterfall, receipt, "Called", priceBps=10_000, paidUsd6=left_usd6 + interest_usd6)
     assert desk.standing().outstandingUsd6 == 0
 
@@ -1034,10 +1062,10 @@ def test_a_call_price_is_rounded_up(market):
     desk = open_with(market, callTime=ISSUE_S, callPriceBps=10_001, cleanUpBps=0)
     desk.post(1, lossUsd6=ORIGINAL_USD6 - 1)
     desk.tell(1, 0)
-    allow(desk.cash, market.third, desk.waterfall)
-    desk.give(market.third, 2)
+    allow(desk.cash, market.deal.agent, desk.waterfall)
+    desk.give(market.deal.agent, 2)
 
-    event(desk.waterfall, desk.waterfall.send("callNotes", sender=market.third), "Called", paidUsd6=2)
+    event(desk.waterfall, desk.waterfall.send("callNotes", sender=market.deal.agent), "Called", paidUsd6=2)
 
 
 def test_retire_walks_down_its_ladder(market):
@@ -1053,9 +1081,9 @@ def test_retire_walks_down_its_ladder(market):
         desk.waterfall.send("retire", 1, [], sender=market.stranger)
     with reverts("ClassNotRepaid", classIndex=0, outstandingUsd6=ORIGINAL_USD6):
         retire()
-    allow(desk.cash, market.third, desk.waterfall)
-    desk.give(market.third, ORIGINAL_USD6)
-    desk.waterfall.send("callNotes", sender=market.third)
+    allow(desk.cash, market.deal.agent, desk.waterfall)
+    desk.give(market.deal.agent, ORIGINAL_USD6)
+    desk.waterfall.send("callNotes", sender=market.deal.agent)
     record_s = desk.coupon(1).recordTime
     with reverts("EntitlementOpen", classIndex=0, recordTime=record_s, nowSeconds=record_s):
         retire(record_s)
@@ -1274,11 +1302,13 @@ def test_released_cash_no_longer_counts_as_needed(desk):
 
 def test_cash_that_calls_back_is_kept_out(market):
     issue(market, market.seller, UNITS)
-    cash = deploy(market.chain, "HostileCash", sender=market.third)
+    cash = deploy(market.chain, "HostileCash", sender=market.deal.agent)
     desk = open_waterfall(market, cash=cash)
     desk.arrive(DUE_USD6)
-    cash.send("setHook", desk.waterfall.address, desk.waterfall.encode("distribute"), sender=market.third)
-    cash.send("setMood", 7, sender=market.third)
+    cash.send(
+        "setHook", desk.waterfall.address, desk.waterfall.encode("distribute"), sender=market.deal.agent
+    )
+    cash.send("setMood", 7, sender=market.deal.agent)
 
     receipt = desk.tell(1, DUE_USD6)
 
