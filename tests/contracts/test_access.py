@@ -67,7 +67,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "accelerate": Row((AGENT,), "OnlyAgent"),
         "fundReserve": ANYONE,
         "distribute": ANYONE,
-        "callNotes": ANYONE,
+        "callNotes": Row((AGENT,), "OnlyAgent"),
         "retire": ANYONE,
         "release": ANYONE,
     },

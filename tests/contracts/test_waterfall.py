@@ -988,6 +988,7 @@ def test_call_walks_down_its_ladder(market):
         desk.waterfall.send("callNotes", sender=market.third, at_s=open_s - 100)
     with reverts("CallNotAllowed", nowSeconds=open_s - 1, **fields):
         call(open_s - 1)
+    desk.cash.send("approve", desk.waterfall.address, 0, sender=caller)
     with reverts("ERC20InsufficientAllowance", spender=desk.waterfall.address, needed=total):
         call(open_s)
     allow(desk.cash, caller, desk.waterfall)

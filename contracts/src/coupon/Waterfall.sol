@@ -26,7 +26,8 @@ uint256 constant MAX_STEPS = 16;
 /// ROUNDINGS. Accruals and shares are rounded down; the steps only add and subtract.
 /// LIVENESS. A payee that cannot receive is parked and does not stop the coupon. Loops are bounded by eight classes and
 /// sixteen steps.
-/// ROLES. The feed reports. The agent posts the pool and may accelerate after a default. Nobody can withdraw.
+/// ROLES. The feed reports. The agent posts the pool, calls the notes for the issuer, and may accelerate after a
+/// default. Nobody can withdraw.
 contract Waterfall is IWaterfall, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -170,6 +171,7 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
 
     /// @inheritdoc IWaterfall
     function callNotes() external nonReentrant {
+        require(msg.sender == _terms.agent, OnlyAgent(msg.sender, _terms.agent));
         uint256 priceBps = _requireCallable();
         uint256 totalUsd6 = 0;
         uint256[] memory interestUsd6 = new uint256[](_classes.length);

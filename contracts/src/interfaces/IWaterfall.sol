@@ -198,8 +198,10 @@ interface IWaterfall is IReportSink {
     /// @notice Makes all notes due after an event of default. Agent only.
     function accelerate() external;
 
-    /// @notice Repays every class early with the caller's cash: from `callTime` at the call price, or at par once the
+    /// @notice Repays every class early with the agent's cash, brought for the issuer: from `callTime` at the call price, or at par once the
     ///         notes have shrunk to the clean-up size. Interest is paid as accrued to the last reported period end.
+    ///         Agent only: repaying early is the issuer's right, not a stranger's.
+    /// @dev Errors in order of precedence: OnlyAgent, CallNotAllowed, the token's own.
     function callNotes() external;
 
     /// @notice Retires the units of a class that is repaid, a page of holders at a time. Callable by anyone.
