@@ -999,7 +999,7 @@ def test_call_walks_down_its_ladder(market):
     receipt = call()
 
     event(desk.waterfall, receipt, "Called", caller=caller.address, priceBps=10_100, paidUsd6=total)
-    assert paid(desk, before) == {"coupons": total}
+    assert paid(desk, before) == {"coupons": total, "agent": -total}
     assert cash_of(market, caller) == 0
     coupon = desk.coupon(1)
     assert (coupon.interestUsd6, coupon.principalUsd6) == (INTEREST_USD6, 101_000 * DOLLAR)
