@@ -199,7 +199,7 @@ class TokenisedSection(Section):
     retry_s: Annotated[int, Field(ge=60, le=86_400)] = 3600
     on_ramp_s: Seconds = 600
     off_ramp_business_days: Annotated[int, Field(ge=0, le=10)] = 1
-    off_ramp_calendar: Name = "TARGET"
+    off_ramp_calendar: Annotated[str, Field(min_length=1, max_length=200)] = "TARGET"
     record_lag_s: Seconds = 0
     prefund_s: Seconds = 86_400
     gas_price_gwei: Amount = Decimal(0)

@@ -19,10 +19,10 @@ from oracles.network import OracleNetwork, signer_addresses
 from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
 from oracles.schema import CashflowEvent, MeterReading, SignedReport
+from rwa_sim.calendars import find_calendar
 from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, deploy_deal
 from rwa_sim.chain.engine import Engine
 from rwa_sim.chain.signing import derive_account
-from rwa_sim.domain.calendar import business_calendar
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.domain.records import CouponRecord, SettlementRecord, Trade
 from rwa_sim.domain.tranches import PeriodReport
@@ -273,7 +273,7 @@ def _deal_terms(loaded: LoadedScenario) -> DealTerms:
 
 def _rail_terms(scenario: Scenario) -> RailTerms:
     tokenised = scenario.tokenised
-    calendar = business_calendar(tokenised.off_ramp_calendar, where="tokenised.off_ramp_calendar")
+    calendar = find_calendar(tokenised.off_ramp_calendar, where="tokenised.off_ramp_calendar")
 
     def spendable_at_s(paid_at_s: int) -> int:
         """Off-ramp: bank money some business days after the stablecoin arrived."""

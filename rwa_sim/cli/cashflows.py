@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
         from rwa_sim.domain.actus.cases import case_json
         from rwa_sim.errors import InputError
+        from rwa_sim.files import write_text_atomically
 
         texts: list[str] = []
         refused: dict[str, str] = {}
@@ -36,7 +37,7 @@ def register(app: typer.Typer) -> None:
                 refused[case_id] = str(refusal)
                 text = json.dumps({"identifier": case_id, "error": str(refusal)})
             texts.append(f" {json.dumps(case_id)}: {text}")
-        _write_aside(out, "{\n" + ",\n".join(texts) + "\n}\n")
+        write_text_atomically(out, "{\n" + ",\n".join(texts) + "\n}\n")
 
         if json_output:
             typer.echo(
@@ -73,22 +74,3 @@ def _read_cases(path: Path) -> dict[str, object]:
             where=str(path), expected="a JSON object {case_id: {terms, ...}}", got=type(document).__name__
         )
     return document
-
-
-def _write_aside(path: Path, text: str) -> None:
-    """Write a file under another name and rename it, so that no half-written file is ever seen.
-
-    Raises:
-        InputError: the folder does not exist or cannot be written.
-    """
-    import os
-
-    from rwa_sim.errors import InputError
-
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except OSError as fault:
-        aside.unlink(missing_ok=True)
-        raise InputError(where=str(path), expected="a place that can be written", got=str(fault)) from None

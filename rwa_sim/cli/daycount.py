@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
         import json
         from datetime import date
 
-        from rwa_sim.domain.calendar import business_calendar
+        from rwa_sim.calendars import find_calendar
         from rwa_sim.domain.daycount import day_count
         from rwa_sim.errors import InputError
 
@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
 
         rule = day_count(convention, where="daycount")
         first, last = day("START", start), day("END", end)
-        business_days = business_calendar(calendar, where="daycount: --calendar") if calendar else None
+        business_days = find_calendar(calendar, where="daycount: --calendar") if calendar else None
         contract_end = optional_day("--termination", termination)
         days = rule.days(first, last, termination=contract_end, calendar=business_days)
         years = rule.year_fraction(

@@ -1,7 +1,7 @@
 """Business-day calendars: which days count, and which years are really known.
 
     name --business_calendar--> BusinessCalendar --advance/adjust--> date
-    file --holiday_file_calendar-^
+    list --holiday_list_calendar-^
 
 A year without holiday data is refused with `CalendarYearMissing`, never guessed.
 Holidays are read once per year into a table of day ordinals; a query is a look-up
@@ -19,13 +19,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 import QuantLib
 
-from rwa_sim.errors import CalendarYearMissing, DataMissing, InputError, UnknownName
+from rwa_sim.errors import CalendarYearMissing, InputError, UnknownName
 
 Adjustment = Literal["F", "MF", "P", "MP", "NONE"]
 """Following, modified following, preceding, modified preceding, no adjustment."""
@@ -297,44 +296,44 @@ def _market_rule(name: str) -> Callable[[date], bool]:
 _YEARS_HEADER = re.compile(r"#\s*years\s+(\d{4})\s*-\s*(\d{4})\s*")
 
 
-def holiday_file_calendar(path: Path, name: str) -> BusinessCalendar:
-    """Read a dated holiday list; Saturdays and Sundays are closed besides.
+def holiday_list_calendar(text: str, name: str, *, where: str) -> BusinessCalendar:
+    """The calendar of a dated holiday list; Saturdays and Sundays are closed besides.
 
     The first line is `# years 2024-2026`: the years the list is complete for. Then
     one ISO date per line; `+2026-02-14` is a weekend day that is worked (as in the
     China interbank market); blank lines and other `#` lines are skipped.
 
+    Args:
+        text: the list.
+        name: what the calendar is called.
+        where: the file it came from, for the message.
+
     Raises:
-        DataMissing: there is no such file.
         InputError: the header or a line cannot be read, or a date lies in another year.
     """
-    if not path.is_file():
-        raise DataMissing(where=f"calendar {name}", key="file", path=str(path))
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = text.splitlines()
     header = _YEARS_HEADER.fullmatch(lines[0].strip()) if lines else None
     if header is None:
-        raise InputError(where=str(path), key="line 1", expected="'# years YYYY-YYYY'", got=repr(lines[:1]))
+        raise InputError(where=where, key="line 1", expected="'# years YYYY-YYYY'", got=repr(lines[:1]))
     first_year, last_year = int(header[1]), int(header[2])
     if first_year > last_year:
-        raise InputError(
-            where=str(path), key="line 1", expected="first year <= last year", got=lines[0].strip()
-        )
+        raise InputError(where=where, key="line 1", expected="first year <= last year", got=lines[0].strip())
 
     closed: set[date] = set()
     worked: set[date] = set()
     for number, line in enumerate(lines[1:], start=2):
-        text = line.strip()
-        if not text or text.startswith("#"):
+        entry = line.strip()
+        if not entry or entry.startswith("#"):
             continue
-        day = _parse_day(text.removeprefix("+"), path, number)
+        day = _parse_day(entry.removeprefix("+"), where, number)
         if not first_year <= day.year <= last_year:
             raise InputError(
-                where=str(path),
+                where=where,
                 key=f"line {number}",
                 expected=f"a date in {first_year}-{last_year}",
-                got=text,
+                got=entry,
             )
-        (worked if text.startswith("+") else closed).add(day)
+        (worked if entry.startswith("+") else closed).add(day)
 
     return BusinessCalendar(
         name=name,
@@ -344,10 +343,10 @@ def holiday_file_calendar(path: Path, name: str) -> BusinessCalendar:
     )
 
 
-def _parse_day(text: str, path: Path, line_number: int) -> date:
+def _parse_day(text: str, where: str, line_number: int) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise InputError(
-            where=str(path), key=f"line {line_number}", expected="an ISO date", got=repr(text)
+            where=where, key=f"line {line_number}", expected="an ISO date", got=repr(text)
         ) from None

@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rwa_sim.domain.calendar import BusinessCalendar, business_calendar
+from rwa_sim.calendars import find_calendar
+from rwa_sim.domain.calendar import BusinessCalendar
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.errors import InputError, UnknownName
 
@@ -98,7 +99,7 @@ class MarketProfile(_Part):
     @cached_property
     def business_calendar(self) -> BusinessCalendar:
         """The market's business days."""
-        return business_calendar(self.calendar.value, where=f"profile {self.name}: calendar")
+        return find_calendar(self.calendar.value, where=f"profile {self.name}: calendar")
 
     @cached_property
     def time_zone(self) -> ZoneInfo:

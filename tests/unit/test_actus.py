@@ -976,16 +976,19 @@ def test_cashflows_command_refuses_a_file_of_another_shape(app, tmp_path, text: 
     assert not (tmp_path / "events.json").exists()
 
 
-def test_cashflows_command_refuses_missing_file_and_folder(app, tmp_path) -> None:
+def test_cashflows_command_refuses_a_missing_file_and_makes_the_folder(app, tmp_path) -> None:
     source = tmp_path / "cases.json"
     missing = CliRunner().invoke(app, ["cashflows", str(source), "--out", str(tmp_path / "events.json")])
     source.write_text("{}", encoding="utf-8")
-    nowhere = CliRunner().invoke(
-        app, ["cashflows", str(source), "--out", str(tmp_path / "no" / "events.json")]
+    below_a_file = CliRunner().invoke(app, ["cashflows", str(source), "--out", str(source / "events.json")])
+    new_folder = CliRunner().invoke(
+        app, ["cashflows", str(source), "--out", str(tmp_path / "new" / "events.json")]
     )
 
     assert isinstance(missing.exception, InputError)
-    assert isinstance(nowhere.exception, InputError)
+    assert isinstance(below_a_file.exception, OSError), "which the command line turns into one line"
+    assert new_folder.exit_code == 0
+    assert (tmp_path / "new" / "events.json").is_file()
 
 
 def test_daycount_command_prints_days_and_exact_fraction(app) -> None:

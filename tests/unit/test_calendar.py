@@ -8,7 +8,7 @@ business_calendar
     ├── advance                              counts strictly after (before) the day
     ├── adjust                               F, MF, P, MP; modified ones stay in the month
     └── business_days_between                half open, additive
-holiday_file_calendar
+find_calendar (a holiday file)
 ├── when the file or its header is missing   raises DataMissing, InputError
 ├── when a line is no date of those years    raises InputError
 └── given a good file                        closes its dates, works its weekend days
@@ -24,7 +24,8 @@ import QuantLib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rwa_sim.domain.calendar import CALENDAR_NAMES, business_calendar, holiday_file_calendar
+from rwa_sim.calendars import find_calendar
+from rwa_sim.domain.calendar import CALENDAR_NAMES, business_calendar
 from rwa_sim.errors import CalendarYearMissing, DataMissing, InputError, UnknownName
 
 QUANTLIB = {
@@ -162,7 +163,7 @@ def test_calendar_names_lists_the_markets() -> None:
 
 def test_holiday_file_that_is_missing_raises(tmp_path) -> None:
     with pytest.raises(DataMissing, match=r"none\.csv"):
-        holiday_file_calendar(tmp_path / "none.csv", "X")
+        find_calendar(str(tmp_path / "none.csv"), where="X")
 
 
 @pytest.mark.parametrize(
@@ -180,13 +181,13 @@ def test_holiday_file_with_a_fault_names_the_line(tmp_path, text: str, message: 
     path.write_text(text, encoding="utf-8")
 
     with pytest.raises(InputError, match=message):
-        holiday_file_calendar(path, "X")
+        find_calendar(str(path), where="X")
 
 
 def test_holiday_file_closes_its_dates_and_refuses_other_years(tmp_path) -> None:
-    path = tmp_path / "holidays.csv"
+    path = tmp_path / "CN-2027.csv"
     path.write_text("# years 2027-2028\n# Spring Festival\n2027-02-08\n\n+2027-02-13\n", encoding="utf-8")
-    calendar = holiday_file_calendar(path, "CN-2027")
+    calendar = find_calendar(str(path), where="test")
 
     assert not calendar.is_business_day(date(2027, 2, 8)), "a listed Monday"
     assert calendar.is_business_day(date(2027, 2, 13)), "a worked Saturday"
