@@ -196,7 +196,7 @@ class TokenisedSection(Section):
     finality_blocks: Annotated[int, Field(ge=1, le=256)] = 1
     affirm_delay_max_s: Annotated[int, Field(ge=1, le=86_400)] = 30
     deadline_s: Seconds = 86_400
-    retry_s: Annotated[int, Field(ge=60, le=86_400)] = 3600
+    retry_s: Annotated[int, Field(ge=60, le=86_400)] = 14_400
     on_ramp_s: Seconds = 600
     off_ramp_business_days: Annotated[int, Field(ge=0, le=10)] = 1
     off_ramp_calendar: Annotated[str, Field(min_length=1, max_length=200)] = "TARGET"
