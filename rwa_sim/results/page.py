@@ -14,7 +14,7 @@ from rwa_sim.results.classes import ClassResult
 from rwa_sim.results.flows import Flows
 from rwa_sim.results.metrics import MarketTerms, Value
 from rwa_sim.results.plots import figures
-from rwa_sim.results.summary import NOT_SHOWN, duration_text, evidence_row, summary_rows
+from rwa_sim.results.summary import NOT_SHOWN, duration_text, energy_text, evidence_row, summary_rows
 from rwa_sim.simulation import RunResult
 
 STYLE = Path(__file__).with_name("page.css")
@@ -57,7 +57,7 @@ def _header(result: RunResult, metrics: Mapping[str, Mapping[str, Value]]) -> st
     first, *others = metrics
     cards = [
         ("principal", f"{usd_text(scenario.original_usd6, 0)} USD"),
-        ("energy metered", f"{sum(c.energy_wh for c in result.credits) / 1e9:,.2f} GWh"),
+        ("energy metered", energy_text(sum(c.energy_wh for c in result.credits))),
         ("cash collected", f"{usd_text(sum(c.amount_usd6 for c in result.credits), 0)} USD"),
         ("final reports", str(len(result.rail.reports))),
     ]

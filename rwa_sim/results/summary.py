@@ -73,6 +73,14 @@ def duration_text(seconds: int) -> str:
     return f"{seconds} s"
 
 
+def energy_text(energy_wh: int) -> str:
+    """Watt-hours in the unit people would use: 4989244 -> '4.99 MWh'."""
+    for size, unit in ((10**9, "GWh"), (10**6, "MWh")):
+        if energy_wh >= size:
+            return f"{energy_wh / size:,.2f} {unit}"
+    return f"{energy_wh / 1000:,.2f} kWh"
+
+
 def shown_unit(unit: str) -> str:
     """Unit beside a label; "" where the value says it itself."""
     return {"s": "", "usd6": "USD", "share": "", "usd6 x s": "USD x d"}.get(unit, unit)

@@ -18,7 +18,7 @@ from rwa_sim.domain.records import SettlementRecord, SettlementStatus
 from rwa_sim.files import folder_replaced_when_done, write_text_atomically
 from rwa_sim.rails.tape import Instrument, TapeTerms, allot, generate_tape
 from rwa_sim.results.metrics import MarketTerms, compute_metrics, is_fail, quantile, replacement_exposure_usd6
-from rwa_sim.results.summary import duration_text
+from rwa_sim.results.summary import duration_text, energy_text
 
 DAY = 86_400
 TERMS = TapeTerms(
@@ -163,6 +163,14 @@ def test_durations_read_as_their_two_largest_units(seconds, text):
 )
 def test_money_is_rounded_half_away_from_zero_for_people(usd6, text):
     assert usd_text(usd6) == text
+
+
+@pytest.mark.parametrize(
+    ("energy_wh", "text"),
+    [(0, "0.00 kWh"), (999_999, "1,000.00 kWh"), (4_989_244, "4.99 MWh"), (6_890_898_060, "6.89 GWh")],
+)
+def test_energy_is_shown_in_the_unit_people_would_use(energy_wh, text):
+    assert energy_text(energy_wh) == text
 
 
 def test_money_from_text_is_exact_or_refused():
