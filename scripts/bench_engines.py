@@ -57,7 +57,7 @@ class EngineMarket:
         self._grant(self.cash, "MINTER_ROLE")
         self._grant(self.bond, "ISSUER_ROLE")
         self.cash.send("mint", self.buyer.address, 10**15, sender=self.admin)
-        self.bond.send("issue", self.seller.address, 10**6, sender=self.admin)
+        self.bond.send("mint", self.seller.address, 10**6, b"", sender=self.admin)
         self.cash.send("approve", self.dvp.address, UNLIMITED, sender=self.buyer)
         self.bond.send("approve", self.dvp.address, UNLIMITED, sender=self.seller)
 

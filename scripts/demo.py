@@ -42,7 +42,7 @@ terms = rwa.DealTerms(waterfall=waterfall, issues=[issue], signers=signers, **na
 chain.submit([], at_s=START)
 deal = rwa.deploy_deal(chain, terms)
 for holder, units in ((alice, 60), (bob, 40)):
-    deal.bond.send("issue", holder.address, units, sender=deal.admin)
+    deal.bond.send("mint", holder.address, units, b"", sender=deal.admin)
     deal.enrol(holder, cash_usd6=500_000_000)
 print(f"issued {deal.bond.call('totalSupply')} units: Alice 60, Bob 40")
 
@@ -81,7 +81,7 @@ for event in deal.waterfall.events(receipt, "ClassPaid"):
     print(
         f"{register_wh // 1000} kWh reported, {len(signatures)} signatures: coupon {event['couponId']} declared"
     )
-receipt = deal.distributor.send("pay", 1, [alice.address, bob.address], sender=anyone)
+receipt = deal.distributor.send("claimMany", 1, [alice.address, bob.address], sender=anyone)
 for event in deal.distributor.events(receipt, "CouponPaid"):
     print(f"coupon 1: {rwa.usd_text(event['amountUsd6'], 6)} USD for {event['units']} units")
 

@@ -1,7 +1,7 @@
 """A deployed contract as Python sees it: call, send, read events.
 
 bond = deploy(engine, "BondToken", "Solar 2026", "SOL26", terms, admin.address, sender=admin)
-bond.send("issue", holder.address, 250, sender=issuer)
+bond.send("mint", holder.address, 250, b"", sender=issuer)
 bond.call("balanceOf", holder.address)
 """
 

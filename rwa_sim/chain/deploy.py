@@ -24,6 +24,14 @@ DAY_COUNT_CODE = {
 }
 SPONSOR, AGENT = "sponsor", "agent"
 NOBODY = "0x" + "00" * 20
+FROM_CASHFLOW = 3  # IBondToken.CouponType
+NO_COUPON_TERMS = {
+    "claimWindowS": 0,
+    "expiredTo": NOBODY,
+    "withholdingBps": 0,
+    "exemptClassMask": 0,
+    "taxPayee": NOBODY,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +129,7 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
     waterfall = deploy(
         engine,
         "Waterfall",
-        encode_deal(terms, feed, cash, agent),
+        encode_deal(terms, feed, cash, agent, admin),
         [
             encode_class(entry, deployed)
             for entry, deployed in zip(terms.waterfall.classes, classes, strict=True)
@@ -136,7 +144,10 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
     for entry in classes:
         _grant(entry.bond, "ISSUER_ROLE", admin.address, admin)
         _grant(entry.bond, "RETIRER_ROLE", waterfall.address, admin)
+        _grant(entry.bond, "ENFORCER_ROLE", admin.address, admin)
+        _grant(entry.bond, "RULES_ROLE", admin.address, admin)
         _grant(entry.distributor, "ENGINE_ROLE", waterfall.address, admin)
+        _grant(entry.distributor, "GUARDIAN_ROLE", admin.address, admin)
     feed.send("registerAsset", terms.asset_id, _feed_config(terms, waterfall), sender=admin)
     return Deal(
         cash=cash,
@@ -154,19 +165,54 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
 def _deploy_class(
     engine: Engine, terms: DealTerms, entry: ClassTerms, issue: ClassIssue, cash: Contract, admin: Account
 ) -> DealClass:
-    bond_terms = {
-        "assetId": terms.asset_id,
-        "faceUsd6": issue.face_usd6,
-        "rateWad": entry.rate_wad,
-        "issueTime": terms.issue_s,
-        "maturityTime": terms.waterfall.maturity_s,
-        "periodCount": terms.waterfall.period_count,
-        "termSheetHash": terms.term_sheet_hash,
-    }
+    bond_terms = encode_bond(
+        asset_id=terms.asset_id,
+        currency=cash.address,
+        face_usd6=issue.face_usd6,
+        rate_wad=entry.rate_wad,
+        issue_s=terms.issue_s,
+        maturity_s=terms.waterfall.maturity_s,
+        period_count=terms.waterfall.period_count,
+        frequency=entry.frequency,
+        day_count=entry.day_count,
+        term_sheet_hash=terms.term_sheet_hash,
+    )
     name = f"{terms.name} {entry.name}"
     bond = deploy(engine, "BondToken", name, issue.symbol, bond_terms, admin.address, sender=admin)
-    distributor = deploy(engine, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin)
+    distributor = deploy_distributor(engine, bond, cash, admin)
     return DealClass(name=entry.name, bond=bond, distributor=distributor)
+
+
+def deploy_distributor(
+    engine: Engine,
+    bond: Contract,
+    cash: Contract,
+    admin: Account,
+    terms: dict[str, object] | None = None,
+    predecessor: Contract | None = None,
+) -> Contract:
+    """A coupon ledger of a bond, allowed to declare its record dates; nobody runs it yet.
+
+    Args:
+        engine: chain to deploy on.
+        bond: register of the class.
+        cash: token the coupons are paid in.
+        admin: who deploys it, and may grant its roles.
+        terms: `ICouponDistributor.CouponTerms`; without expiry and withholding if not given.
+        predecessor: the ledger it is to replace.
+    """
+    distributor = deploy(
+        engine,
+        "CouponDistributor",
+        bond.address,
+        cash.address,
+        NO_COUPON_TERMS if terms is None else terms,
+        NOBODY if predecessor is None else predecessor.address,
+        admin.address,
+        sender=admin,
+    )
+    _grant(bond, "RECORD_ROLE", distributor.address, admin)
+    return distributor
 
 
 def _grant(contract: Contract, role: str, holder: str, admin: Account) -> None:
@@ -184,7 +230,9 @@ def _feed_config(terms: DealTerms, waterfall: Contract) -> dict[str, object]:
     }
 
 
-def encode_deal(terms: DealTerms, feed: Contract, cash: Contract, agent: Account) -> dict[str, object]:
+def encode_deal(
+    terms: DealTerms, feed: Contract, cash: Contract, agent: Account, governor: Account
+) -> dict[str, object]:
     """`IWaterfall.DealTerms` of a deal."""
     rule = terms.waterfall
     return {
@@ -192,6 +240,7 @@ def encode_deal(terms: DealTerms, feed: Contract, cash: Contract, agent: Account
         "assetId": terms.asset_id,
         "cash": cash.address,
         "agent": agent.address,
+        "governor": governor.address,
         "trigger": TRIGGER_CODE[rule.trigger],
         "threshold": rule.threshold,
         "recordLagS": terms.record_lag_s,
@@ -206,6 +255,39 @@ def encode_deal(terms: DealTerms, feed: Contract, cash: Contract, agent: Account
         "callTime": terms.call_s,
         "callPriceBps": terms.call_price_bps,
         "cleanUpBps": terms.clean_up_bps,
+    }
+
+
+def encode_bond(
+    *,
+    asset_id: bytes,
+    currency: str,
+    face_usd6: int,
+    rate_wad: int,
+    issue_s: int,
+    maturity_s: int,
+    period_count: int,
+    frequency: int = 0,
+    day_count: str = "30/360.BondBasis",
+    isin: str = "",
+    asset_registry: str = NOBODY,
+    term_sheet_hash: bytes = bytes(32),
+) -> dict[str, object]:
+    """`IBondToken.Terms` of a bond that is paid from a cash flow."""
+    return {
+        "isin": isin,
+        "currency": currency,
+        "assetId": asset_id,
+        "assetRegistry": asset_registry,
+        "faceUsd6": face_usd6,
+        "rateWad": rate_wad,
+        "issueTime": issue_s,
+        "maturityTime": maturity_s,
+        "periodCount": period_count,
+        "couponType": FROM_CASHFLOW,
+        "couponFrequency": frequency,
+        "dayCount": DAY_COUNT_CODE[day_count],
+        "termSheetHash": term_sheet_hash,
     }
 
 

@@ -29,6 +29,8 @@ from rwa_sim.chain.deploy import (
     DealClass,
     DealTerms,
     deploy_deal,
+    deploy_distributor,
+    encode_bond,
     encode_class,
     encode_deal,
     encode_step,
@@ -199,7 +201,17 @@ def wait_until(chain: Engine, at_s: int) -> None:
 
 def issue(market: Market, to: Account | Contract, units: int, at_s: int | None = None) -> Receipt:
     """Create units for a first holder."""
-    return market.bond.send("issue", to.address, units, sender=market.issuer, at_s=at_s)
+    return market.bond.send("mint", to.address, units, b"", sender=market.issuer, at_s=at_s)
+
+
+def record_on(market: Market, *seconds: int) -> None:
+    """Fix record dates of the bond by hand, in order of time."""
+    keeper = market.chain.account("keeper")
+    role = market.bond.call("RECORD_ROLE")
+    if not market.bond.call("hasRole", role, keeper.address):
+        market.bond.send("grantRole", role, keeper.address, sender=market.deal.admin)
+    for second in seconds:
+        market.bond.send("declareRecordDate", second, sender=keeper)
 
 
 def fund(market: Market, who: Account | Contract, usd6: int) -> Receipt:
@@ -358,7 +370,7 @@ def pay(
 ) -> Receipt:
     """Push a page of holders; anyone may."""
     addresses = [holder.address for holder in holders]
-    return market.distributor.send("pay", coupon, addresses, sender=by or market.stranger, at_s=at_s)
+    return market.distributor.send("claimMany", coupon, addresses, sender=by or market.stranger, at_s=at_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,9 +385,7 @@ def open_coupon_desk(market: Market, cash: Contract | None = None) -> CouponDesk
     """A distributor of its own for the market's bond, run by the keeper, who may spend any cash."""
     cash = cash or market.cash
     keeper, admin = market.chain.account("keeper"), market.deal.admin
-    distributor = deploy(
-        market.chain, "CouponDistributor", market.bond.address, cash.address, admin.address, sender=admin
-    )
+    distributor = open_ledger(market, market.bond, cash)
     distributor.send("grantRole", distributor.call("ENGINE_ROLE"), keeper.address, sender=admin)
     allow(cash, keeper, distributor)
     return CouponDesk(distributor, keeper)
@@ -499,25 +509,24 @@ class WaterfallDesk:
 def open_class(market: Market, entry: ClassTerms, cash: Contract, units: int) -> DealClass:
     """A register and a coupon ledger of a class, all its units with the seller; units x face = original."""
     admin = market.deal.admin
-    bond_terms = {
-        "assetId": ASSET,
-        "faceUsd6": entry.original_usd6 // units,
-        "rateWad": entry.rate_wad,
-        "issueTime": ISSUE_S,
-        "maturityTime": MATURITY_S,
-        "periodCount": PERIOD_COUNT,
-        "termSheetHash": bytes(32),
-    }
+    bond_terms = encode_bond(
+        asset_id=ASSET,
+        currency=cash.address,
+        face_usd6=entry.original_usd6 // units,
+        rate_wad=entry.rate_wad,
+        issue_s=ISSUE_S,
+        maturity_s=MATURITY_S,
+        period_count=PERIOD_COUNT,
+    )
     bond = deploy(market.chain, "BondToken", entry.name, entry.name, bond_terms, admin.address, sender=admin)
     bond.send("grantRole", bond.call("ISSUER_ROLE"), admin.address, sender=admin)
-    bond.send("issue", market.seller.address, units, sender=admin)
+    bond.send("mint", market.seller.address, units, b"", sender=admin)
     return DealClass(name=entry.name, bond=bond, distributor=open_ledger(market, bond, cash))
 
 
 def open_ledger(market: Market, bond: Contract, cash: Contract) -> Contract:
     """A coupon ledger of a register; nobody runs it yet."""
-    admin = market.deal.admin
-    return deploy(market.chain, "CouponDistributor", bond.address, cash.address, admin.address, sender=admin)
+    return deploy_distributor(market.chain, bond, cash, market.deal.admin)
 
 
 def open_waterfall(
@@ -564,7 +573,7 @@ def deal_terms(market: Market, terms: WaterfallTerms, cash: Contract) -> dict[st
     """The contract's deal terms, the feeder in place of the feed."""
     written = DealTerms(name="Desk", asset_id=ASSET, issue_s=ISSUE_S, waterfall=terms, issues=(), signers=())
     feeder = Contract(market.chain, "CashflowFeed", market.chain.account("keeper").address)
-    return encode_deal(written, feeder, cash, market.deal.agent)
+    return encode_deal(written, feeder, cash, market.deal.agent, market.deal.admin)
 
 
 def step_terms(market: Market, terms: WaterfallTerms) -> list[dict[str, Any]]:

@@ -57,8 +57,8 @@ TABLE: dict[str, dict[str, Row]] = {
         "fund": Row(NOBODY),
         "fundArrears": Row(NOBODY),
         "writeOffArrears": Row(NOBODY),
-        "pay": ANYONE,
-        "payArrears": ANYONE,
+        "claimMany": ANYONE,
+        "claimArrears": ANYONE,
         "releaseParked": ANYONE,
     },
     "Waterfall": {
@@ -136,8 +136,8 @@ def arguments(market: Market) -> dict[str, tuple]:
         "fund": (1,),
         "fundArrears": (0,),
         "writeOffArrears": (),
-        "pay": (1, []),
-        "payArrears": (1, []),
+        "claimMany": (1, []),
+        "claimArrears": (1, []),
         "releaseParked": (1, other),
         "onFinalReport": (ASSET, 1, ISSUE_S, ISSUE_S + 1, 0, 0),
         "postPool": (1, (0, 0, 0, 0, 0)),
@@ -225,7 +225,7 @@ def test_each_role_opens_only_its_own_door(market):
     refused(market.bond, "grantRole", market.bond.call("ISSUER_ROLE"), minter.address, by=issuer)
     market.cash.send("mint", minter.address, 1, sender=minter)
     market.cash.send("setBlocked", minter.address, False, sender=blocker)
-    market.bond.send("issue", issuer.address, 1, sender=issuer)
+    market.bond.send("mint", issuer.address, 1, b"", sender=issuer)
 
     market.cash.send("revokeRole", market.cash.call("MINTER_ROLE"), minter.address, sender=admin)
     refused(market.cash, "mint", minter.address, 1, by=minter)

@@ -114,9 +114,9 @@ def test_issue_walks_down_its_ladder(market):
     before = books(market)
 
     with reverts("AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=ISSUER_ROLE):
-        market.bond.send("issue", ZERO_ADDRESS, 5, sender=market.stranger)
+        market.bond.send("mint", ZERO_ADDRESS, 5, b"", sender=market.stranger)
     with reverts("ERC20InvalidReceiver", receiver=ZERO_ADDRESS):
-        market.bond.send("issue", ZERO_ADDRESS, 5, sender=market.issuer)
+        market.bond.send("mint", ZERO_ADDRESS, 5, b"", sender=market.issuer)
     receipt = issue(market, market.seller, 5)
 
     event(market.bond, receipt, "Issued", to=market.seller.address, units=5)
@@ -298,7 +298,7 @@ def test_several_transfers_in_one_second_leave_the_last_balances(market):
             hop(market.buyer, market.third, 10),
             hop(market.third, market.buyer, 4),
             hop(market.buyer, market.buyer, 4),
-            market.bond.transaction("issue", market.third.address, 1, sender=market.issuer),
+            market.bond.transaction("mint", market.third.address, 1, b"", sender=market.issuer),
         ],
         RECORD_S,
     )

@@ -3,9 +3,9 @@
 declare
 ├── when the caller is not the engine                   reverts AccessControlUnauthorizedAccount
 ├── when the coupon is not the next one                 reverts WrongCouponId
-├── when the record time is over                        reverts RecordTimeInPast; the present second is allowed
 ├── when more interest is paid than due                 reverts PaidAboveDue
 ├── when nothing is due and nothing paid                reverts NothingDeclared
+├── when the record date is over                        reverts RecordTimeInPast; the present second is allowed
 └── otherwise                                           counts the coupon; what is due and not paid is arrears
 
 fund
@@ -25,7 +25,7 @@ writeOffArrears
 ├── given nothing is in arrears                         does nothing
 └── otherwise                                           gives them up; what was funded is still paid
 
-pay
+claimMany, claim
 ├── when the page is too long                           reverts TooManyHolders
 ├── given the coupon is not funded                      reverts WrongCouponStatus
 ├── given the record second is not over                 reverts BeforeRecordTime
@@ -35,8 +35,8 @@ pay
     ├── given a payee cannot receive                    its amount is parked, the page goes on
     └── when the last holder is served                  the remainder is carried to the next coupon
 
-payArrears
-├── (as pay)                                            TooManyHolders ... NoUnitsAtRecordTime
+claimArrears
+├── (as claimMany)                                      TooManyHolders ... NoUnitsAtRecordTime
 └── otherwise                                           each holder of record has the floor of its share of what is
     │                                                   funded so far, whatever the pages and instalments
     ├── given a payee cannot receive                    its amount is parked
@@ -116,7 +116,7 @@ def declare_and_fund(
 def pay(market: Market, desk: CouponDesk, coupon: int, *holders, at_s: int | None = None):
     """Push a page; anyone may."""
     page = [holder.address for holder in holders]
-    return desk.distributor.send("pay", coupon, page, sender=market.stranger, at_s=at_s)
+    return desk.distributor.send("claimMany", coupon, page, sender=market.stranger, at_s=at_s)
 
 
 def fund_arrears(market: Market, desk: CouponDesk, usd6: int):
@@ -128,7 +128,7 @@ def fund_arrears(market: Market, desk: CouponDesk, usd6: int):
 def pay_arrears(market: Market, desk: CouponDesk, coupon: int, *holders, at_s: int | None = None):
     """Push a page of arrears; anyone may."""
     page = [holder.address for holder in holders]
-    return desk.distributor.send("payArrears", coupon, page, sender=market.stranger, at_s=at_s)
+    return desk.distributor.send("claimArrears", coupon, page, sender=market.stranger, at_s=at_s)
 
 
 def funded_arrears(desk: CouponDesk, *coupons: int) -> list[int]:
@@ -160,12 +160,12 @@ def test_declare_walks_down_its_ladder(market, desk):
         attempt(1, now - 1, 0, 1, 0)
     with reverts("WrongCouponId", actual=3, expected=2):
         attempt(3, now - 1, 0, 1, 0)
-    with reverts("RecordTimeInPast", couponId=2, recordTime=now - 1, nowSeconds=market.now_s + 1):
-        attempt(2, now - 1, 0, 1, 0)
     with reverts("PaidAboveDue", couponId=2, paidUsd6=1, dueUsd6=0):
-        attempt(2, market.now_s + 1, 0, 1, 0)
+        attempt(2, now - 1, 0, 1, 0)
     with reverts("NothingDeclared", couponId=2):
-        attempt(2, market.now_s + 1, 0, 0, 0)
+        attempt(2, now - 1, 0, 0, 0)
+    with reverts("RecordTimeInPast", recordTime=now - 1, nowSeconds=market.now_s + 1):
+        attempt(2, now - 1, 35, 30, 12)
     receipt = attempt(2, market.now_s + 1, 35, 30, 12)
 
     event(
@@ -268,7 +268,7 @@ def test_pay_walks_down_its_ladder(market, desk):
     receipt = pay(market, desk, 2, *full[:200])
 
     event(desk.distributor, receipt, "CouponPaid", couponId=2, holder=market.seller.address, units=10)
-    assert events(desk.distributor, receipt) == ["CouponClosed", "CouponPaid"]
+    assert events(desk.distributor, receipt) == ["CouponPaid", "CouponClosed"]
     assert moved(before, books(market, desk.distributor)) == {
         ("usd6", "seller"): 100 * DOLLAR,
         ("usd6", "CouponDistributor"): -100 * DOLLAR,
@@ -312,7 +312,7 @@ def test_one_unit_is_never_paid_to_two_holders_at_the_record_second(market, desk
     record_s = desk.distributor.call("coupon", 1).recordTime
 
     def claim(holder):
-        return desk.distributor.transaction("pay", 1, [holder.address], sender=holder)
+        return desk.distributor.transaction("claimMany", 1, [holder.address], sender=holder)
 
     sale = market.bond.transaction("transfer", market.buyer.address, 10, sender=market.seller)
     receipts = market.chain.submit([claim(market.seller), sale, claim(market.buyer)], record_s)
@@ -363,7 +363,7 @@ def test_pages_of_holders_with_doubles_and_bystanders_serve_each_holder_once(mar
     second = pay(market, desk, 1, market.third, market.seller, market.buyer, market.third)
 
     assert events(desk.distributor, first) == ["CouponPaid"]
-    assert events(desk.distributor, second) == ["CouponPaid", "CouponClosed", "CouponPaid"]
+    assert events(desk.distributor, second) == ["CouponPaid", "CouponPaid", "CouponClosed"]
     assert moved(before, books(market, desk.distributor)) == {
         ("usd6", "seller"): 500,
         ("usd6", "buyer"): 300,
@@ -383,7 +383,7 @@ def test_two_keepers_pushing_the_same_page_in_one_block_pay_it_once(market, desk
 
     receipts = market.chain.submit(
         [
-            desk.distributor.transaction("pay", 1, [market.seller.address], sender=who)
+            desk.distributor.transaction("claimMany", 1, [market.seller.address], sender=who)
             for who in (market.stranger, market.third)
         ]
     )
@@ -841,7 +841,7 @@ def test_cash_that_refuses_to_move_parks_the_coupon(market, hostile, mood):
     desk, cash = hostile
     cash.send("setMood", MOODS[mood], sender=market.third)
 
-    assert events(desk.distributor, pay(market, desk, 1, market.seller))[-1] == "CouponParked"
+    assert events(desk.distributor, pay(market, desk, 1, market.seller)) == ["CouponParked", "CouponClosed"]
     with reverts("StillCannotReceive", amountUsd6=100):
         release(market, desk, 1, market.seller)
     cash.send("setMood", MOODS["Honest"], sender=market.third)
@@ -851,11 +851,11 @@ def test_cash_that_refuses_to_move_parks_the_coupon(market, hostile, mood):
     assert cash.call("balanceOf", desk.distributor.address) == 0
 
 
-@pytest.mark.parametrize("entry", ["pay", "payArrears", "releaseParked"])
+@pytest.mark.parametrize("entry", ["claimMany", "claimArrears", "releaseParked"])
 def test_cash_that_calls_back_is_kept_out(market, hostile, entry):
     desk, cash = hostile
     holder = market.seller.address
-    calls = {"pay": (1, [holder]), "payArrears": (1, [holder]), "releaseParked": (1, holder)}
+    calls = {"claimMany": (1, [holder]), "claimArrears": (1, [holder]), "releaseParked": (1, holder)}
     cash.send(
         "setHook",
         desk.distributor.address,

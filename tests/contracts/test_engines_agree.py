@@ -88,7 +88,7 @@ def market_day(market: Market) -> list[tuple[int | None, list[Step]]]:
     told = (january.to_abi(), attest(market, january))
     record_s = january.observed_at + 10
     return [
-        (None, [Step("bond", "issue", (seller, UNITS), "admin")]),
+        (None, [Step("bond", "mint", (seller, UNITS, b""), "admin")]),
         (None, [Step("cash", "mint", (buyer, 5_000 * DOLLAR), "admin")]),
         (None, [Step("cash", "mint", (third, 1), "third")]),
         (
@@ -119,10 +119,10 @@ def market_day(market: Market) -> list[tuple[int | None, list[Step]]]:
             [
                 Step("feed", "transmit", told, "stranger"),
                 Step("feed", "transmit", told, "third"),
-                Step("distributor", "pay", (1, [seller]), "stranger"),
+                Step("distributor", "claimMany", (1, [seller]), "stranger"),
             ],
         ),
-        (record_s, [Step("distributor", "pay", (1, [seller, third, buyer, seller]), "stranger")]),
+        (record_s, [Step("distributor", "claimMany", (1, [seller, third, buyer, seller]), "stranger")]),
         (None, [Step("distributor", "releaseParked", (1, third), "stranger")]),
         (
             None,
@@ -192,9 +192,7 @@ def evening(market: Market) -> dict[str, Any]:
         "state": market.waterfall.call("state"),
         "report": market.feed.call("finalReport", ASSET, 1),
         "clock": market.bond.call("clock"),
-        "history": [
-            market.bond.call("balanceOfAt", third, market.now_s - back) for back in (1, 20, DAY_S * 40)
-        ],
+        "history": [market.bond.call("unitsAt", 1, holder) for holder in (third, market.seller.address)],
         "domain": market.feed.call("eip712Domain"),
     }
 

@@ -59,7 +59,7 @@ def market(chain: Engine):
         ),
     )
     for holder, units in ((alice, 4), (bob, 3)):
-        deal.bond.send("issue", holder.address, units, sender=deal.admin)
+        deal.bond.send("mint", holder.address, units, b"", sender=deal.admin)
     deal.cash.send("mint", walter.address, 10**12, sender=deal.admin)
     return deal, alice, bob, walter
 

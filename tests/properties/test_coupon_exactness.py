@@ -211,7 +211,7 @@ def test_every_micro_dollar_of_a_coupon_is_paid_or_carried(crowd, units, coupons
             funded, queue, closings = declared + carried, iter(order), 0
             while page := list(islice(queue, page_size)):
                 addresses = [holders[index].address for index in page]
-                receipt = desk.distributor.send("pay", coupon, addresses, sender=market.stranger)
+                receipt = desk.distributor.send("claimMany", coupon, addresses, sender=market.stranger)
                 closings += events(desk.distributor, receipt).count("CouponClosed")
 
             gained = [cash_of(market, h) - b for h, b in zip(holders, before, strict=True)]

@@ -251,7 +251,7 @@ def open_deal(court: Court, terms: DealTerms, reserve_usd6: int) -> WaterfallDes
     """Issue the classes and put the opening reserve in."""
     market, classes = court.market, court.classes[: len(terms.classes)]
     for entry, where in zip(terms.classes, classes, strict=True):
-        where.bond.send("issue", market.seller.address, entry.original_usd6, sender=market.deal.admin)
+        where.bond.send("mint", market.seller.address, entry.original_usd6, b"", sender=market.deal.admin)
     desk = open_waterfall(market, terms, classes=classes)
     if reserve_usd6:
         desk.waterfall.send("fundReserve", reserve_usd6, sender=desk.agent)

@@ -27,7 +27,8 @@ uint256 constant MAX_STEPS = 16;
 /// LIVENESS. A payee that cannot receive is parked and does not stop the coupon. Loops are bounded by eight classes and
 /// sixteen steps.
 /// ROLES. The feed reports. The agent posts the pool, calls the notes for the issuer, and may accelerate after a
-/// default. Nobody can withdraw.
+/// default. The governor (a time-lock) puts a new coupon ledger in the place of one that handed over to it. Nobody can
+/// withdraw.
 contract Waterfall is IWaterfall, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
@@ -201,8 +202,25 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
 
         IBondToken bond = IBondToken(_classTerms[classIndex].bond);
         for (uint256 i = 0; i < holders.length; ++i) {
-            bond.retire(holders[i]);
+            bond.burn(holders[i], bond.balanceOf(holders[i]), "");
         }
+    }
+
+    /// @inheritdoc IWaterfall
+    function replaceDistributor(uint256 classIndex, address next) external nonReentrant {
+        require(msg.sender == _terms.governor, OnlyGovernor(msg.sender, _terms.governor));
+        address previous = _classTerms[classIndex].distributor;
+        address heir = ICouponDistributor(previous).successor();
+        require(next != address(0) && heir == next, NotTheSuccessor(classIndex, next, heir));
+        uint256 couponCount = ICouponDistributor(next).lastCouponId();
+        require(
+            couponCount == _classes[classIndex].couponCount,
+            CouponCountMismatch(classIndex, couponCount, _classes[classIndex].couponCount)
+        );
+
+        _classTerms[classIndex].distributor = next;
+
+        emit DistributorReplaced(classIndex, previous, next);
     }
 
     /// @inheritdoc IWaterfall

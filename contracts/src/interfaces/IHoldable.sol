@@ -26,6 +26,8 @@ interface IHoldable {
     /// @notice Before expiry the notary or the payee may release; afterwards anyone.
     error NotReleaser(bytes32 holdId, address caller, uint256 expiresAt);
     error NotHolder(bytes32 holdId, address actual, address expected);
+    /// @notice A renewed hold may not end earlier than promised.
+    error HoldShortened(bytes32 holdId, uint256 expiresAt, uint256 promisedUntil);
     error EmptyHold();
 
     event HoldPlaced(

@@ -70,12 +70,14 @@ interface IWaterfall is IReportSink {
         address payee;
     }
 
-    /// @notice Parties, triggers and default terms. Immutable. Thresholds of 0 are off.
+    /// @notice Parties, triggers and default terms. Immutable. Thresholds of 0 are off. Without a governor (0) coupon
+    ///         ledgers cannot be replaced.
     struct DealTerms {
         address feed;
         bytes32 assetId;
         address cash;
         address agent;
+        address governor;
         Trigger trigger;
         uint128 threshold;
         uint32 recordLagS;
@@ -141,6 +143,9 @@ interface IWaterfall is IReportSink {
     /// @notice A step names a class that does not exist, or needs one and names none, or names one needlessly.
     error InvalidStep(uint256 index, uint8 classMask, uint256 classCount);
     error OriginalMismatch(uint256 classIndex, uint256 actual, uint256 expected);
+    error OnlyGovernor(address caller, address governor);
+    error NotTheSuccessor(uint256 classIndex, address actual, address expected);
+    error CouponCountMismatch(uint256 classIndex, uint256 actual, uint256 expected);
     error NothingHeld();
     /// @notice The cash that was reported has not arrived on chain.
     error CashNotArrived(uint256 heldUsd6, uint256 neededUsd6);
@@ -183,6 +188,7 @@ interface IWaterfall is IReportSink {
     );
     event ReserveFunded(address indexed from, uint256 amountUsd6);
     event Called(address indexed caller, uint256 priceBps, uint256 paidUsd6);
+    event DistributorReplaced(uint256 indexed classIndex, address indexed previous, address indexed next);
     event PayeeParked(address indexed payee, uint256 amountUsd6);
     event PayeeReleased(address indexed payee, uint256 amountUsd6);
 
@@ -206,6 +212,10 @@ interface IWaterfall is IReportSink {
 
     /// @notice Retires the units of a class that is repaid, a page of holders at a time. Callable by anyone.
     function retire(uint256 classIndex, address[] calldata holders) external;
+
+    /// @notice Puts the coupon ledger that took over in the place of the one that handed over. Governor only.
+    /// @dev Errors in order of precedence: OnlyGovernor, NotTheSuccessor, CouponCountMismatch.
+    function replaceDistributor(uint256 classIndex, address next) external;
 
     /// @notice Delivers a fee or residual that its payee could not receive. Callable by anyone.
     function release(address payee) external;

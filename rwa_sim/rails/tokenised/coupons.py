@@ -75,7 +75,7 @@ class Coupons:
         stage = self._stage
         distributor = stage.deal.class_named(coupon.instrument).distributor
         entitled = stage.ledger.units_at(coupon.instrument, coupon.record_at_s)
-        receipts = self._push(distributor, "pay", coupon.coupon_id, list(entitled), now_s)
+        receipts = self._push(distributor, "claimMany", coupon.coupon_id, list(entitled), now_s)
         paid_at_s = stage.final_s(receipts[-1])
         served = [e for e in distributor.events(receipts) if e.name in ("CouponPaid", "CouponParked")]
         rows = [self._book(coupon, event, entitled, paid_at_s) for event in served]
@@ -125,7 +125,7 @@ class Coupons:
             entitled = stage.ledger.units_at(instrument, entry.record_at_s)
             if paid_total_usd6 <= entry.before_usd6 or self._is_closed(entry):
                 continue
-            receipts = self._push(distributor, "payArrears", entry.coupon_id, list(entitled), now_s)
+            receipts = self._push(distributor, "claimArrears", entry.coupon_id, list(entitled), now_s)
             for event in distributor.events(receipts):
                 if event.name not in ("ArrearsPaid", "ArrearsParked"):
                     continue

@@ -32,7 +32,7 @@ class Settlement:
         stage, deal = self._stage, self._stage.deal
         total = sum(allotment.values())
         bond = deal.class_named(instrument).bond
-        issued = bond.send("issue", deal.sponsor.address, total, sender=deal.admin, at_s=at_s)
+        issued = bond.send("mint", deal.sponsor.address, total, b"", sender=deal.admin, at_s=at_s)
         bond.send("approve", deal.dvp.address, UNLIMITED, sender=deal.sponsor)
         stage.ledger.issue(instrument, SPONSOR, total, issued.timestamp_s)
         for number, (buyer, units) in enumerate(allotment.items(), start=1):
