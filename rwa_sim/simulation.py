@@ -255,6 +255,7 @@ def _node_keys(scenario: Scenario) -> list[bytes]:
 def _deal_terms(loaded: LoadedScenario) -> DealTerms:
     scenario = loaded.scenario
     return DealTerms(
+        permissioned=True,
         name=scenario.bond.name,
         asset_id=asset_id_of(scenario.asset.id),
         issue_s=scenario.bond.boundaries_s[0],

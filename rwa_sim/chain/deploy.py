@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.engine import Account, Engine
+from rwa_sim.chain.identity import Identity, deploy_registry, register
 from rwa_sim.domain.tranches import Basis, ClassTerms, Step, StepKind, Trigger
 from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
 
@@ -45,7 +46,10 @@ class ClassIssue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DealTerms:
-    """What is written into the contracts. Times are UTC seconds; `issues` in the order of the classes."""
+    """What is written into the contracts. Times are UTC seconds; `issues` in the order of the classes.
+
+    A permissioned deal has an identity registry: only registered wallets may receive units.
+    """
 
     name: str
     asset_id: bytes
@@ -60,6 +64,7 @@ class DealTerms:
     call_price_bps: int = 10_000
     clean_up_bps: int = 0
     term_sheet_hash: bytes = bytes(32)
+    permissioned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +89,7 @@ class Deal:
     agent: Account
     sponsor: Account
     payees: dict[str, Account]
+    registry: Contract | None = None
 
     @property
     def bond(self) -> Contract:
@@ -104,10 +110,20 @@ class Deal:
         return {entry.name: entry for entry in self.classes}[name]
 
     def enrol(self, holder: Account, cash_usd6: int, at_s: int | None = None) -> None:
-        """Give an account opening cash, and let the settlement contract move what its owner signs for."""
+        """Give an account opening cash, and let the settlement contract move what its owner signs for.
+
+        In a permissioned deal the account is registered first, as a professional investor.
+        """
+        self.admit(holder, at_s)
         self.cash.send("mint", holder.address, cash_usd6, sender=self.admin, at_s=at_s)
         for token in (self.cash, *(entry.bond for entry in self.classes)):
             token.send("approve", self.dvp.address, UNLIMITED, sender=holder)
+
+    def admit(self, holder: Account, at_s: int | None = None) -> None:
+        """Register an account as a professional investor, if the deal is permissioned."""
+        if self.registry is not None:
+            investor = {holder.address: Identity(identity=holder.address)}
+            register(self.registry, investor, by=self.admin, at_s=at_s)
 
 
 def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
@@ -148,6 +164,9 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
         _grant(entry.bond, "RULES_ROLE", admin.address, admin)
         _grant(entry.distributor, "ENGINE_ROLE", waterfall.address, admin)
         _grant(entry.distributor, "GUARDIAN_ROLE", admin.address, admin)
+    registry = (
+        deploy_registry(engine, [entry.bond for entry in classes], admin) if terms.permissioned else None
+    )
     feed.send("registerAsset", terms.asset_id, _feed_config(terms, waterfall), sender=admin)
     return Deal(
         cash=cash,
@@ -159,6 +178,7 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
         agent=agent,
         sponsor=sponsor,
         payees=payees,
+        registry=registry,
     )
 
 

@@ -1,36 +1,53 @@
-"""BondToken
+"""BondToken: terms, units, record dates, documents
 
 constructor
 ├── when a term contradicts the others                  reverts InvalidTerms (face, rate, periods, maturity)
-└── otherwise                                           keeps the terms
+└── otherwise                                           keeps the terms; the ERC-7092 getters tell them
 
-issue
+mint
 ├── when the caller is not an issuer                    reverts AccessControlUnauthorizedAccount
+├── given the asset is not pledged to this bond         reverts with the asset registry's error
 ├── when to nobody                                      reverts ERC20InvalidReceiver
+├── when above 2^128 - 1 in all                         reverts SafeCastOverflowedUintDowncast
 └── otherwise                                           creates the units
 
-retire
+burn
 ├── when the caller is not a retirer                    reverts AccessControlUnauthorizedAccount
-├── when of nobody                                      reverts ERC20InvalidSender
-└── otherwise                                           destroys all units of the holder; history stays
+├── when of more than held                              reverts ERC20InsufficientBalance
+└── otherwise                                           destroys the units; history stays
 
 transfer / transferFrom
 ├── given too little allowance, then too few units      reverts with the token's error
+├── when of nothing, or to oneself                      succeeds and moves nothing
 └── otherwise                                           moves the units
 
-balanceOfAt, totalSupplyAt (record time)
-├── when the second is present or in the future         reverts RecordTimeNotPassed
-└── when the second is over                             answers with every transfer stamped at or before it
+declareRecordDate
+├── when the caller is not a registrar of record dates  reverts AccessControlUnauthorizedAccount
+├── when the second is over                             reverts RecordTimeInPast
+├── when before the last record date                    reverts RecordTimesNotAscending
+├── when the same second again                          is the same record date
+└── otherwise                                           is the next one
+
+unitsAt, supplyAt, balanceOfAt, totalSupplyAt
+├── when there is no such record date                   reverts UnknownRecordDate, NotARecordDate
+├── when it is not over                                 reverts RecordTimeNotPassed
+└── when it is over                                     answers with every transfer stamped at or before it
     ├── a transfer to oneself or of nothing changes no history
-    └── the last of several transfers in one second counts
+    ├── the last of several transfers in one second counts
+    └── whatever the trades and dates                   is what a plain list of all balances says (property)
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import pytest
 from eth_utils.crypto import keccak
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from rwa_sim.chain.contract import deploy
+from rwa_sim.chain.deploy import encode_bond
 from rwa_sim.chain.engine import Account
 from tests.conftest import reverts
 from tests.contracts.kit import (
@@ -47,13 +64,16 @@ from tests.contracts.kit import (
     event,
     issue,
     moved,
+    record_on,
+    rolled_back,
     transfer,
     units_of,
     wait_until,
 )
 
-ISSUER_ROLE = bytes.fromhex("114e74f6ea3bd819998f78687bfcb11b140da08e9b7d222fa9c1f1ba1f2aa122")
+ISSUER_ROLE = keccak(text="ISSUER_ROLE")
 RETIRER_ROLE = keccak(text="RETIRER_ROLE")
+RECORD_ROLE = keccak(text="RECORD_ROLE")
 RECORD_S = ISSUE_S + 10 * DAY_S
 
 
@@ -61,19 +81,25 @@ def units_at(market: Market, who: Account, record_s: int) -> int:
     return int(market.bond.call("balanceOfAt", who.address, record_s))
 
 
+def retirer(market: Market) -> Account:
+    """A person who may burn, in place of the waterfall."""
+    market.bond.send("grantRole", RETIRER_ROLE, market.third.address, sender=market.issuer)
+    return market.third
+
+
 # ── terms ──────────────────────────────────────────────────────────────────
 
 
 def test_a_bond_with_contradictory_terms_is_not_made(market):
-    terms = {
-        "assetId": ASSET,
-        "faceUsd6": 0,
-        "rateWad": 10**18 + 1,
-        "issueTime": 100,
-        "maturityTime": 100,
-        "periodCount": 0,
-        "termSheetHash": bytes(32),
-    }
+    terms = encode_bond(
+        asset_id=ASSET,
+        currency=market.cash.address,
+        face_usd6=0,
+        rate_wad=10**18 + 1,
+        issue_s=100,
+        maturity_s=100,
+        period_count=0,
+    )
 
     def make():
         return deploy(market.chain, "BondToken", "B", "B", terms, market.issuer.address, sender=market.issuer)
@@ -103,60 +129,115 @@ def test_the_bond_knows_its_terms(market):
     assert (terms.assetId, terms.faceUsd6, terms.rateWad) == (ASSET, FACE_USD6, 6 * 10**16)
     assert (terms.issueTime, terms.maturityTime, terms.periodCount) == (ISSUE_S, MATURITY_S, PERIOD_COUNT)
     assert market.bond.call("decimals") == 0
+    assert market.bond.call("clock") == market.now_s
     assert market.bond.call("CLOCK_MODE") == "mode=timestamp"
     assert market.bond.call("name") == "Solar note 2026 A"
 
 
-# ── issue and transfer ─────────────────────────────────────────────────────
+def test_the_getters_of_erc_7092_tell_the_terms(market):
+    terms = encode_bond(
+        asset_id=ASSET,
+        currency=market.cash.address,
+        face_usd6=FACE_USD6,
+        rate_wad=5 * 10**16,
+        issue_s=ISSUE_S,
+        maturity_s=MATURITY_S,
+        period_count=4,
+        frequency=4,
+        day_count="Actual/360",
+        isin="XS0000000009",
+    )
+    admin = market.issuer
+    bond = deploy(market.chain, "BondToken", "B", "B", terms, admin.address, sender=admin)
+    bond.send("grantRole", ISSUER_ROLE, admin.address, sender=admin)
+    bond.send("mint", market.seller.address, 7, b"", sender=admin)
+
+    assert {
+        name: bond.call(name)
+        for name in (
+            "isin",
+            "currency",
+            "currencyOfCoupon",
+            "denomination",
+            "issueVolume",
+            "couponRate",
+            "issueDate",
+            "maturityDate",
+            "couponType",
+            "couponFrequency",
+            "dayCountBasis",
+        )
+    } == {
+        "isin": "XS0000000009",
+        "currency": market.cash.address,
+        "currencyOfCoupon": market.cash.address,
+        "denomination": FACE_USD6,
+        "issueVolume": 7 * FACE_USD6,
+        "couponRate": 5 * 10**16,
+        "issueDate": ISSUE_S,
+        "maturityDate": MATURITY_S,
+        "couponType": 3,
+        "couponFrequency": 4,
+        "dayCountBasis": 2,
+    }
+    assert bond.call("principalOf", market.seller.address) == 7 * FACE_USD6
+    assert bond.call("principalOf", market.buyer.address) == 0
 
 
-def test_issue_walks_down_its_ladder(market):
+# ── units ──────────────────────────────────────────────────────────────────
+
+
+def test_mint_walks_down_its_ladder(market):
     before = books(market)
 
     with reverts("AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=ISSUER_ROLE):
-        market.bond.send("mint", ZERO_ADDRESS, 5, b"", sender=market.stranger)
+        market.bond.send("mint", ZERO_ADDRESS, 2**128, b"", sender=market.stranger)
     with reverts("ERC20InvalidReceiver", receiver=ZERO_ADDRESS):
-        market.bond.send("mint", ZERO_ADDRESS, 5, b"", sender=market.issuer)
+        market.bond.send("mint", ZERO_ADDRESS, 2**128, b"", sender=market.issuer)
+    with reverts("SafeCastOverflowedUintDowncast", bits=128, value=2**128):
+        issue(market, market.seller, 2**128)
     receipt = issue(market, market.seller, 5)
 
-    event(market.bond, receipt, "Issued", to=market.seller.address, units=5)
     event(market.bond, receipt, "Transfer", value=5, **{"from": ZERO_ADDRESS, "to": market.seller.address})
     assert moved(before, books(market)) == {("units", "seller"): 5, ("units", "total"): 5}
+    with reverts("SafeCastOverflowedUintDowncast", bits=128, value=2**128 + 4):
+        issue(market, market.buyer, 2**128 - 1)
 
 
-def test_retire_walks_down_its_ladder(market):
+def test_burn_walks_down_its_ladder(market):
+    record_on(market, RECORD_S, RECORD_S + DAY_S)
     issue(market, market.seller, 5, at_s=RECORD_S)
     issue(market, market.buyer, 2)
-    market.bond.send("grantRole", RETIRER_ROLE, market.third.address, sender=market.issuer)
+    by = retirer(market)
     before = books(market)
 
-    def retire(holder, by=market.third):
-        return market.bond.send("retire", holder, sender=by)
+    def burn(units, who=by):
+        return market.bond.send("burn", market.seller.address, units, b"", sender=who)
 
     with reverts("AccessControlUnauthorizedAccount", account=market.issuer.address, neededRole=RETIRER_ROLE):
-        retire(ZERO_ADDRESS, by=market.issuer)
-    with reverts("ERC20InvalidSender", sender=ZERO_ADDRESS):
-        retire(ZERO_ADDRESS)
-    receipt = retire(market.seller.address)
+        burn(6, market.issuer)
+    with reverts("ERC20InsufficientBalance", sender=market.seller.address, balance=5, needed=6):
+        burn(6)
+    receipt = burn(5)
 
-    event(market.bond, receipt, "Retired", holder=market.seller.address, units=5)
     event(market.bond, receipt, "Transfer", value=5, **{"from": market.seller.address, "to": ZERO_ADDRESS})
     assert moved(before, books(market)) == {("units", "seller"): -5, ("units", "total"): -5}
-    wait_until(market.chain, market.now_s + 2)
+    wait_until(market.chain, RECORD_S + DAY_S + 1)
     assert units_at(market, market.seller, RECORD_S) == 5, "who held it then is still known"
-    assert units_at(market, market.seller, receipt.timestamp_s) == 0
-    assert market.bond.call("totalSupplyAt", receipt.timestamp_s) == 2
+    assert market.bond.call("totalSupplyAt", RECORD_S) == 5
+    assert units_at(market, market.seller, RECORD_S + DAY_S) == 0
+    assert market.bond.call("totalSupplyAt", RECORD_S + DAY_S) == 2
 
 
-def test_retiring_a_holder_of_nothing_changes_nothing(market):
+def test_the_zero_address_holds_nothing_and_gives_nothing(market):
     issue(market, market.seller, 5)
-    market.bond.send("grantRole", RETIRER_ROLE, market.third.address, sender=market.issuer)
-    before = books(market)
+    by = retirer(market)
 
-    for holder in (market.buyer, market.seller, market.seller):
-        market.bond.send("retire", holder.address, sender=market.third)
-
-    assert moved(before, books(market)) == {("units", "seller"): -5, ("units", "total"): -5}
+    assert market.bond.call("balanceOf", ZERO_ADDRESS) == 0
+    with reverts("ERC20InsufficientBalance", sender=ZERO_ADDRESS, balance=0, needed=5):
+        market.bond.send("burn", ZERO_ADDRESS, 5, b"", sender=by)
+    with reverts("ERC20InvalidSender", sender=ZERO_ADDRESS):
+        market.bond.send("burn", ZERO_ADDRESS, 0, b"", sender=by)
 
 
 def test_transfer_from_walks_down_its_ladder(market):
@@ -191,12 +272,96 @@ def test_transfer_of_more_than_held_or_to_nobody_reverts(market):
         market.bond.send("transfer", ZERO_ADDRESS, 5, sender=market.seller)
     with reverts("ERC20InsufficientBalance", sender=market.seller.address, balance=4, needed=5):
         transfer(market.bond, market.seller, market.buyer, 5)
+    with reverts("ERC20InsufficientBalance", sender=market.seller.address, balance=4, needed=2**256 - 1):
+        transfer(market.bond, market.seller, market.buyer, 2**256 - 1)
+    with reverts("ERC20InsufficientBalance", sender=market.seller.address, balance=4, needed=2**128 + 1):
+        transfer(market.bond, market.seller, market.buyer, 2**128 + 1)
     transfer(market.bond, market.seller, market.buyer, 4)
 
     assert (units_of(market, market.seller), units_of(market, market.buyer)) == (0, 4)
 
 
-# ── record time ────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(("to", "units"), [("buyer", 0), ("seller", 0), ("seller", 4)])
+def test_a_transfer_of_nothing_or_to_oneself_succeeds_and_moves_nothing(market, to, units):
+    issue(market, market.seller, 4)
+    holders = market.bond.call("holderCount")
+    before = books(market)
+    target = getattr(market, to)
+
+    receipt = transfer(market.bond, market.seller, target, units)
+
+    event(
+        market.bond, receipt, "Transfer", value=units, **{"from": market.seller.address, "to": target.address}
+    )
+    assert moved(before, books(market)) == {}
+    assert market.bond.call("holderCount") == holders
+
+
+def test_wallets_with_units_are_counted(market):
+    counted = [market.bond.call("holderCount")]
+
+    def note():
+        counted.append(market.bond.call("holderCount"))
+
+    issue(market, market.seller, 4)
+    note()
+    transfer(market.bond, market.seller, market.buyer, 1)
+    note()
+    transfer(market.bond, market.seller, market.buyer, 3)
+    note()
+    transfer(market.bond, market.buyer, market.third, 4)
+    note()
+    market.bond.send("burn", market.third.address, 4, b"", sender=retirer(market))
+    note()
+
+    assert counted == [0, 1, 2, 1, 1, 0]
+
+
+# ── record dates ───────────────────────────────────────────────────────────
+
+
+def test_declare_record_date_walks_down_its_ladder(market):
+    record_on(market)
+    keeper = market.chain.account("keeper")
+
+    def declare(second, at_s, by=keeper):
+        return market.bond.send("declareRecordDate", second, sender=by, at_s=at_s)
+
+    with reverts("AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=RECORD_ROLE):
+        declare(0, ISSUE_S + 100, by=market.stranger)
+    with reverts("RecordTimeInPast", recordTime=ISSUE_S + 109, nowSeconds=ISSUE_S + 110):
+        declare(ISSUE_S + 109, ISSUE_S + 110)
+    first = declare(ISSUE_S + 120, ISSUE_S + 120)
+    declare(RECORD_S, ISSUE_S + 130)
+    with reverts("RecordTimesNotAscending", recordTime=RECORD_S - 1, lastRecordTime=RECORD_S):
+        declare(RECORD_S - 1, ISSUE_S + 140)
+    again = declare(RECORD_S, ISSUE_S + 150)
+
+    event(market.bond, first, "RecordDateDeclared", recordId=1, recordTime=ISSUE_S + 120)
+    assert list(market.bond.events(again)) == []
+    assert market.bond.call("recordDateCount") == 2
+    assert [market.bond.call("recordDate", n) for n in (1, 2)] == [ISSUE_S + 120, RECORD_S]
+
+
+def test_a_record_date_that_is_not_known_or_not_over_has_no_answer(market):
+    record_on(market, RECORD_S)
+    issue(market, market.seller, 10)
+
+    for unknown in (0, 2, 2**255):
+        with reverts("UnknownRecordDate", recordId=unknown, recordDateCount=1):
+            market.bond.call("unitsAt", unknown, market.seller.address)
+    for second in (RECORD_S - 1, RECORD_S + 1, 0, 2**255):
+        with reverts("NotARecordDate", recordTime=second):
+            units_at(market, market.seller, second)
+    wait_until(market.chain, RECORD_S)
+    with reverts("RecordTimeNotPassed", recordTime=RECORD_S, nowSeconds=RECORD_S):
+        units_at(market, market.seller, RECORD_S)
+    with reverts("RecordTimeNotPassed", recordTime=RECORD_S, nowSeconds=RECORD_S):
+        market.bond.call("supplyAt", 1)
+    wait_until(market.chain, RECORD_S + 1)
+
+    assert units_at(market, market.seller, RECORD_S) == 10
+    assert market.bond.call("entitlementAt", 1, market.seller.address) == (10, market.seller.address, True)
 
 
 @pytest.mark.parametrize(
@@ -205,6 +370,7 @@ def test_transfer_of_more_than_held_or_to_nobody_reverts(market):
     ids=["second before", "record second", "second after"],
 )
 def test_a_sale_counts_up_to_and_at_the_record_second(market, sold_s, seller_units, buyer_units):
+    record_on(market, RECORD_S)
     issue(market, market.seller, 10)
 
     transfer(market.bond, market.seller, market.buyer, 7, at_s=sold_s)
@@ -221,6 +387,8 @@ def test_a_sale_counts_up_to_and_at_the_record_second(market, sold_s, seller_uni
     ids=["second before", "record second", "second after"],
 )
 def test_an_issue_counts_up_to_and_at_the_record_second(market, issued_s, supply):
+    record_on(market, RECORD_S)
+
     issue(market, market.seller, 10, at_s=issued_s)
     wait_until(market.chain, RECORD_S + 2)
 
@@ -228,65 +396,28 @@ def test_an_issue_counts_up_to_and_at_the_record_second(market, issued_s, supply
     assert units_at(market, market.seller, RECORD_S) == supply
 
 
-@pytest.mark.parametrize("ahead_s", [0, 1, DAY_S, 2**48, 2**255])
-def test_a_record_second_that_is_not_over_has_no_answer(market, ahead_s):
+def test_a_record_date_fixed_in_the_same_second_counts_the_whole_second(market):
+    """Declared between two transfers of one block: both count."""
+    record_on(market)
     issue(market, market.seller, 10)
-    now = market.now_s
+    keeper = market.chain.account("keeper")
 
-    with reverts("RecordTimeNotPassed", recordTime=now + ahead_s, nowSeconds=now):
-        units_at(market, market.seller, now + ahead_s)
-    with reverts("RecordTimeNotPassed", recordTime=now + ahead_s, nowSeconds=now):
-        market.bond.call("totalSupplyAt", now + ahead_s)
+    market.chain.submit(
+        [
+            market.bond.transaction("transfer", market.buyer.address, 1, sender=market.seller),
+            market.bond.transaction("declareRecordDate", RECORD_S, sender=keeper),
+            market.bond.transaction("transfer", market.buyer.address, 2, sender=market.seller),
+        ],
+        RECORD_S,
+    )
+    wait_until(market.chain, RECORD_S + 1)
 
-    assert units_at(market, market.seller, now - 1) == 0
-
-
-def test_history_answers_for_every_second_between_trades(market):
-    issue(market, market.seller, 10, at_s=RECORD_S)
-    transfer(market.bond, market.seller, market.buyer, 4, at_s=RECORD_S + 10)
-    transfer(market.bond, market.buyer, market.seller, 1, at_s=RECORD_S + 20)
-    wait_until(market.chain, RECORD_S + 100)
-
-    history = [
-        (units_at(market, market.seller, s), units_at(market, market.buyer, s))
-        for s in (
-            RECORD_S - 1,
-            RECORD_S,
-            RECORD_S + 9,
-            RECORD_S + 10,
-            RECORD_S + 19,
-            RECORD_S + 20,
-            RECORD_S + 99,
-        )
-    ]
-
-    assert history == [(0, 0), (10, 0), (10, 0), (6, 4), (6, 4), (7, 3), (7, 3)]
-
-
-def test_a_transfer_to_oneself_keeps_the_history_right(market):
-    issue(market, market.seller, 10, at_s=RECORD_S)
-
-    transfer(market.bond, market.seller, market.seller, 10, at_s=RECORD_S + 10)
-    wait_until(market.chain, RECORD_S + 12)
-
-    assert units_of(market, market.seller) == 10
-    assert [units_at(market, market.seller, RECORD_S + s) for s in (0, 10, 11)] == [10, 10, 10]
-    assert market.bond.call("totalSupplyAt", RECORD_S + 11) == 10
-
-
-def test_a_transfer_of_nothing_succeeds_and_keeps_the_history_right(market):
-    issue(market, market.seller, 10, at_s=RECORD_S)
-
-    transfer(market.bond, market.seller, market.buyer, 0, at_s=RECORD_S + 10)
-    transfer(market.bond, market.buyer, market.seller, 0, at_s=RECORD_S + 11)
-    wait_until(market.chain, RECORD_S + 13)
-
-    assert [units_at(market, market.seller, RECORD_S + s) for s in (0, 10, 11, 12)] == [10] * 4
-    assert [units_at(market, market.buyer, RECORD_S + s) for s in (0, 10, 11, 12)] == [0] * 4
+    assert [units_at(market, who, RECORD_S) for who in (market.seller, market.buyer)] == [7, 3]
 
 
 def test_several_transfers_in_one_second_leave_the_last_balances(market):
     """The units run seller -> buyer -> third -> buyer in one block: one holder of record for each."""
+    record_on(market, RECORD_S - 1, RECORD_S)
     issue(market, market.seller, 10, at_s=RECORD_S - 5)
 
     def hop(sender, to, units):
@@ -309,3 +440,117 @@ def test_several_transfers_in_one_second_leave_the_last_balances(market):
     assert at_record == [0, 4, 7]
     assert sum(at_record) == market.bond.call("totalSupplyAt", RECORD_S) == 11
     assert units_at(market, market.seller, RECORD_S - 1) == 10
+
+
+@dataclass
+class PlainRegister:
+    """The same register kept the plain way: every balance copied at the end of every record date."""
+
+    now: dict[str, int] = field(default_factory=dict)
+    dates: list[int] = field(default_factory=list)
+    kept: dict[int, dict[str, int]] = field(default_factory=dict)
+
+    def advance(self, at_s: int) -> None:
+        for date in self.dates:
+            if date < at_s and date not in self.kept:
+                self.kept[date] = dict(self.now)
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("move"), st.integers(0, 3), st.integers(0, 3), st.integers(0, 6)),
+        st.tuples(st.just("mint"), st.integers(0, 3), st.just(0), st.integers(1, 6)),
+        st.tuples(st.just("burn"), st.integers(0, 3), st.just(0), st.integers(1, 6)),
+        st.tuples(st.just("date"), st.just(0), st.just(0), st.integers(0, 3)),
+        st.tuples(st.just("wait"), st.just(0), st.just(0), st.integers(1, 3)),
+    ),
+    min_size=5,
+    max_size=30,
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    derandomize=True,
+)
+@given(steps=STEPS)
+def test_the_history_is_what_a_plain_list_of_all_balances_says(market, steps):
+    with rolled_back(market.chain):
+        record_on(market)
+        by = retirer(market)
+        keeper = market.chain.account("keeper")
+        people = [market.seller, market.buyer, market.stranger, market.servicer]
+        plain = PlainRegister({who.address: 0 for who in people})
+        at_s = RECORD_S
+        block = []
+        for kind, one, two, number in [*steps, ("wait", 0, 0, 1)]:
+            giver, taker = people[one].address, people[two].address
+            if kind == "wait":
+                receipts = market.chain.submit(block, at_s)
+                assert [(r.ok, r.timestamp_s) for r in receipts] == [(True, at_s)] * len(block)
+                block = []
+                at_s += number
+                plain.advance(at_s)
+            elif kind == "date":
+                date = max([at_s + number, *plain.dates])
+                if date not in plain.dates:
+                    plain.dates.append(date)
+                block.append(market.bond.transaction("declareRecordDate", date, sender=keeper))
+            elif kind == "mint":
+                plain.now[giver] += number
+                block.append(market.bond.transaction("mint", giver, number, b"", sender=market.issuer))
+            elif kind == "burn":
+                units = min(number, plain.now[giver])
+                plain.now[giver] -= units
+                block.append(market.bond.transaction("burn", giver, units, b"", sender=by))
+            else:
+                units = min(number, plain.now[giver])
+                plain.now[giver] -= units
+                plain.now[taker] += units
+                block.append(market.bond.transaction("transfer", taker, units, sender=people[one]))
+        end_s = max([at_s, *plain.dates]) + 1
+        wait_until(market.chain, end_s)
+        plain.advance(end_s)
+
+        for date, balances in plain.kept.items():
+            told = {who: market.bond.call("balanceOfAt", who, date) for who in balances}
+            assert told == balances, f"record date {date - RECORD_S}"
+            assert market.bond.call("totalSupplyAt", date) == sum(balances.values())
+        assert market.bond.call("holderCount") == sum(1 for units in plain.now.values() if units)
+
+
+# ── documents ──────────────────────────────────────────────────────────────
+
+
+def test_documents_are_kept_replaced_and_removed(market):
+    sheet, deed = b"term sheet".ljust(32, b"\0"), b"trust deed".ljust(32, b"\0")
+
+    def put(name, uri, digest, by=market.issuer):
+        return market.bond.send("setDocument", name, uri, digest, sender=by)
+
+    with reverts("AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=ISSUER_ROLE):
+        put(sheet, "x", bytes(32), by=market.stranger)
+    with reverts("NoDocument", name=sheet):
+        market.bond.send("removeDocument", sheet, sender=market.issuer)
+    put(sheet, "ipfs://one", b"\1" * 32)
+    put(deed, "ipfs://deed", b"\2" * 32)
+    receipt = put(sheet, "ipfs://two", b"\3" * 32)
+
+    updated = event(market.bond, receipt, "DocumentUpdated", uri="ipfs://two", documentHash=b"\3" * 32)
+    assert updated["name"] == sheet
+    assert market.bond.call("getDocument", sheet) == ("ipfs://two", b"\3" * 32, receipt.timestamp_s)
+    assert market.bond.call("getAllDocuments") == (sheet, deed)
+    removed = market.bond.send("removeDocument", sheet, sender=market.issuer)
+    event(market.bond, removed, "DocumentRemoved", uri="ipfs://two", documentHash=b"\3" * 32)
+    assert market.bond.call("getAllDocuments") == (deed,)
+    assert market.bond.call("getDocument", sheet) == ("", bytes(32), 0)
+
+
+def test_documents_are_bounded(market):
+    for number in range(64):
+        market.bond.send("setDocument", number.to_bytes(32, "big"), "u", bytes(32), sender=market.issuer)
+
+    with reverts("TooManyDocuments", actual=65, max=64):
+        market.bond.send("setDocument", b"\xff" * 32, "u", bytes(32), sender=market.issuer)

@@ -49,8 +49,9 @@ uint8 constant HAS_MODULES = 8;
 ///
 /// COST. What the rules need lies in the words that a transfer reads anyway: the passports beside the balances, the
 /// parameters beside the record dates. Only country pairs and rule modules read more, and only when they are on.
-/// PASSPORTS. Copied from the registry on first receipt, changed by the registry's push; `identityVersion` makes all
-/// copies void at once when the registry is replaced. 0 means that no registry is set and everybody is eligible.
+/// PASSPORTS. The registry pushes them when an investor is registered, changed or removed; those it knew before the bond
+/// subscribed are fetched on first receipt. `identityVersion` makes all copies void at once when the registry is
+/// replaced. 0 means that no registry is set and everybody is eligible.
 /// SENDERS. A lapsed identity stops receipts, not sales: an investor can always leave. To stop sales, freeze.
 /// ROLES. Rules changes the rules: give it to a time-lock alone. Enforcer pauses and freezes.
 /// LIVENESS. A registry or module that reverts makes its rule refuse; the checks themselves never revert.
@@ -122,8 +123,8 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
         require(msg.sender == _registry, OnlyIdentityRegistry(msg.sender, _registry));
 
         Account memory account = _readAccount(wallet);
-        if (account.identityVersion != _common.identityVersion) return;
         (account.country, account.investorClass, account.validUntil) = Passport.unpack(passport);
+        account.identityVersion = _common.identityVersion;
         _writeAccount(wallet, account);
     }
 

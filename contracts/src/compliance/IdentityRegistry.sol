@@ -13,9 +13,10 @@ uint256 constant MAX_WALLETS = 200; // wallets registered by one call
 /// @title IdentityRegistry
 /// @notice Who stands behind a wallet, for all the bonds that subscribe.
 ///
-/// LIFE. register -> (tokens copy on first receipt) -> register again or remove; each change is pushed to the tokens.
+/// LIFE. register -> register again or remove; each change is pushed to the subscribed tokens.
 /// COPIES. A token keeps the passport beside the balance, so that a transfer needs no call to this contract. A copy is
-/// never stale: the change and the push are one transaction, and a token that refuses the push stops the change.
+/// never stale: the change and the push are one transaction, and a token that refuses the push stops the change. Tokens
+/// that subscribe later fetch what they lack on an investor's first receipt.
 /// ROLES. Admin subscribes tokens. Registrar registers and removes wallets.
 contract IdentityRegistry is IIdentityRegistry, AccessControl {
     using EnumerableSet for EnumerableSet.AddressSet;

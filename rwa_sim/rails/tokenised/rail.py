@@ -43,6 +43,7 @@ class TokenisedRail:
 
     def open_accounts(self, at_s: int, cash_usd6: dict[str, int]) -> None:
         """Give participants their opening cash and let the settlement contract move their tokens."""
+        self.deal.admit(self.deal.sponsor, self._stage.block_at(at_s))
         for name in self._stage.participants:
             account = self._stage.account(name)
             self.deal.enrol(account, cash_usd6[name], self._stage.block_at(at_s))
