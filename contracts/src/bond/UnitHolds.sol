@@ -43,8 +43,8 @@ abstract contract UnitHolds is IHoldable, TransferControl {
         require(block.timestamp <= held.expiresAt, HoldExpiryPassed(holdId, held.expiresAt, block.timestamp));
         require(units > 0, EmptyHold());
         require(units <= held.units, HoldExceeded(holdId, units, held.units));
-        address holder = _successorOf(held.from);
-        address payee = held.to;
+        address holder = _successorOf(held.holder);
+        address payee = held.payee;
         Account memory receiver = _readAccount(payee);
         Common memory common = _readCommon();
         _stampPassport(payee, receiver, common);
@@ -62,11 +62,11 @@ abstract contract UnitHolds is IHoldable, TransferControl {
     /// @inheritdoc IHoldable
     function releaseHold(bytes32 holdId) external {
         Hold memory held = _requireHold(holdId);
-        bool mayRelease = block.timestamp > held.expiresAt || msg.sender == held.notary || msg.sender == held.to
+        bool mayRelease = block.timestamp > held.expiresAt || msg.sender == held.notary || msg.sender == held.payee
             || hasRole(ENFORCER_ROLE, msg.sender);
         require(mayRelease, NotReleaser(holdId, msg.sender, held.expiresAt));
 
-        _reduceHold(holdId, held.units, _successorOf(held.from), held.units);
+        _reduceHold(holdId, held.units, _successorOf(held.holder), held.units);
 
         emit HoldReleased(holdId, msg.sender, held.units);
     }
@@ -74,7 +74,7 @@ abstract contract UnitHolds is IHoldable, TransferControl {
     /// @inheritdoc IHoldable
     function renewHold(bytes32 holdId, uint64 expiresAt) external {
         Hold memory held = _requireHold(holdId);
-        address holder = _successorOf(held.from);
+        address holder = _successorOf(held.holder);
         require(msg.sender == holder, NotHolder(holdId, msg.sender, holder));
         require(block.timestamp <= held.expiresAt, HoldExpiryPassed(holdId, held.expiresAt, block.timestamp));
         require(expiresAt >= held.expiresAt, HoldShortened(holdId, expiresAt, held.expiresAt));
@@ -136,9 +136,9 @@ abstract contract UnitHolds is IHoldable, TransferControl {
         if (code != 0) _refuse(code, from, to, units);
 
         _holds[holdId] = Hold({
-            from: from,
+            holder: from,
             expiresAt: expiresAt,
-            to: to,
+            payee: to,
             notary: notary,
             units: SafeCast.toUint128(units)
         });

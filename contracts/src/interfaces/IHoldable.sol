@@ -7,12 +7,12 @@ pragma solidity 0.8.37;
 ///      units it holds, and a reference of the placer's choice.
 interface IHoldable {
     /// @notice Units on hold.
-    /// @param from Holder of record. @param expiresAt Last second at which the notary may execute (UTC).
-    /// @param to Payee. @param units What is still held. @param notary Who may execute.
+    /// @param holder Holder of record. @param expiresAt Last second at which the notary may execute (UTC).
+    /// @param payee Who gets them. @param notary Who may execute. @param units What is still held.
     struct Hold {
-        address from;
+        address holder;
         uint64 expiresAt;
-        address to;
+        address payee;
         address notary;
         uint128 units;
     }
