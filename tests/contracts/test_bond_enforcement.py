@@ -22,7 +22,7 @@ recoveryAddress
 ├── given either wallet was recovered before            reverts AlreadyRecovered
 ├── given the wallets are not of the same investor      reverts IdentityMismatch
 ├── given the new wallet may not receive                reverts ERC7943CannotReceive
-└── otherwise                                           units, freezes, holds and entitlements pass; the lost one is closed
+└── otherwise                                           units, freezes, holds, entitlements pass; the lost one is closed
 """
 
 from __future__ import annotations
