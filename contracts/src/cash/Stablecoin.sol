@@ -5,12 +5,9 @@ import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
-import {ERC20TransferAuthorization} from
-    "@openzeppelin/contracts/token/ERC20/extensions/ERC20TransferAuthorization.sol";
 import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3009.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import {Nonces} from "@openzeppelin/contracts/utils/Nonces.sol";
-import {NoncesKeyed} from "@openzeppelin/contracts/utils/NoncesKeyed.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
 import {IReserveFeed} from "../interfaces/IReserveFeed.sol";
 import {IStablecoin} from "../interfaces/IStablecoin.sol";
@@ -35,7 +32,7 @@ uint256 constant UNLIMITED_MINTER = type(uint256).max;
 /// ROLES. Admin grants roles, names minters with an allowance each, and the reserve feed. Pauser, blocker and rescuer do
 /// what their names say. No role can move a holder's cash.
 /// ROUNDINGS. None: every amount is an exact integer.
-contract Stablecoin is IStablecoin, ERC20Permit, ERC20TransferAuthorization, AccessControl {
+contract Stablecoin is IStablecoin, ERC20Permit, ERC3009, AccessControl {
     using SafeERC20 for IERC20;
 
     bytes32 public constant PAUSER_ROLE = keccak256("PAUSER_ROLE");
@@ -83,6 +80,50 @@ contract Stablecoin is IStablecoin, ERC20Permit, ERC20TransferAuthorization, Acc
     /// @inheritdoc IStablecoin
     function burn(uint256 amount6) external {
         _burn(msg.sender, amount6);
+    }
+
+    /* SIGNED BY A WALLET THAT MAY BE A CONTRACT (the overloads with v, r, s are the library's) */
+
+    /// @inheritdoc IStablecoin
+    function transferWithAuthorization(
+        address from,
+        address to,
+        uint256 amount6,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external {
+        bytes32 kind = TRANSFER_WITH_AUTHORIZATION_TYPEHASH;
+        _requireSigned(from, keccak256(abi.encode(kind, from, to, amount6, validAfter, validBefore, nonce)), signature);
+
+        _transferWithAuthorization(from, to, amount6, validAfter, validBefore, nonce);
+    }
+
+    /// @inheritdoc IStablecoin
+    function receiveWithAuthorization(
+        address from,
+        address to,
+        uint256 amount6,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external {
+        bytes32 kind = RECEIVE_WITH_AUTHORIZATION_TYPEHASH;
+        _requireSigned(from, keccak256(abi.encode(kind, from, to, amount6, validAfter, validBefore, nonce)), signature);
+        require(to == msg.sender, ERC20InvalidReceiver(to));
+
+        _transferWithAuthorization(from, to, amount6, validAfter, validBefore, nonce);
+    }
+
+    /// @inheritdoc IStablecoin
+    function cancelAuthorization(address authorizer, bytes32 nonce, bytes calldata signature) external {
+        _requireSigned(
+            authorizer, keccak256(abi.encode(CANCEL_AUTHORIZATION_TYPEHASH, authorizer, nonce)), signature
+        );
+
+        _cancelAuthorization(authorizer, nonce);
     }
 
     /* WHO MAY */
@@ -166,21 +207,6 @@ contract Stablecoin is IStablecoin, ERC20Permit, ERC20TransferAuthorization, Acc
         return CASH_DECIMALS;
     }
 
-    /// @notice The account's next permit.
-    function nonces(address owner) public view override(ERC20Permit, Nonces) returns (uint256) {
-        return super.nonces(owner);
-    }
-
-    /// @notice Whether the authorisation was used or cancelled.
-    function authorizationState(address authorizer, bytes32 nonce)
-        public
-        view
-        override
-        returns (bool)
-    {
-        return ERC3009.authorizationState(authorizer, nonce);
-    }
-
     /* MOVEMENT */
 
     /// @dev The one door of every movement. Order: pause, block list (sender, receiver, submitter), balance.
@@ -209,22 +235,17 @@ contract Stablecoin is IStablecoin, ERC20Permit, ERC20TransferAuthorization, Acc
         emit Transfer(from, to, amount6);
     }
 
-    /// @dev ERC-3009 nonces stand alone: two payments signed on the same day must not wait for each other.
-    function _consumeNonce(address authorizer, bytes32 nonce) internal override {
-        ERC3009._consumeNonce(authorizer, nonce);
-    }
-
-    /// @dev Permits count up by one; the keyed nonces of the base are not used.
-    function _useCheckedNonce(address owner, uint256 nonce) internal override(Nonces, NoncesKeyed) {
-        super._useCheckedNonce(owner, nonce);
-    }
-
     /// @dev Seconds and nothing else; the base would read a pair of very large values as block numbers.
     function _checkValidity(uint256 validAfter, uint256 validBefore) internal view override {
         require(
             block.timestamp > validAfter && block.timestamp < validBefore,
             ERC3009InvalidAuthorizationTime(validAfter, validBefore)
         );
+    }
+
+    function _requireSigned(address owner, bytes32 structHash, bytes calldata signature) private view {
+        bytes32 digest = _hashTypedDataV4(structHash);
+        require(SignatureChecker.isValidSignatureNowCalldata(owner, digest, signature), ERC3009InvalidSignature());
     }
 
     function _requireReserve(uint256 amount6) private view {

@@ -46,6 +46,39 @@ interface IStablecoin is IERC20 {
     /// @param amount6 Amount destroyed (1e6).
     function burn(uint256 amount6) external;
 
+    /// @notice Carries a payment that its owner signed (ERC-3009), by key or by ERC-1271. Anyone may carry it.
+    /// @dev Errors in order of precedence: ERC3009InvalidSignature, ERC3009InvalidAuthorizationTime,
+    ///      ERC3009UsedAuthorization, then those of a transfer.
+    /// @param amount6 Amount paid (1e6).
+    /// @param validAfter The payment is good after this second (UTC).
+    /// @param validBefore The payment is good before this second (UTC).
+    /// @param nonce Any 32 bytes the owner has not used.
+    function transferWithAuthorization(
+        address from,
+        address to,
+        uint256 amount6,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external;
+
+    /// @notice The same, carried by the payee alone: nobody can bring it in ahead of what it pays for.
+    /// @dev Errors as for `transferWithAuthorization`, with ERC20InvalidReceiver after ERC3009InvalidSignature.
+    function receiveWithAuthorization(
+        address from,
+        address to,
+        uint256 amount6,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        bytes calldata signature
+    ) external;
+
+    /// @notice Ends a signed payment that was not carried yet.
+    /// @dev Errors in order of precedence: ERC3009InvalidSignature, ERC3009UsedAuthorization.
+    function cancelAuthorization(address authorizer, bytes32 nonce, bytes calldata signature) external;
+
     /// @notice Lets an account mint this much from now on, whatever it could before. The largest uint256 is never
     /// used up.
     function configureMinter(address minter, uint256 allowance6) external;
