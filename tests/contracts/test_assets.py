@@ -317,9 +317,7 @@ def test_revoke_walks_down_its_ladder(desk):
     def revoke(by):
         return desk.registry.send("revoke", ASSET, name32("burnt down"), sender=by)
 
-    with reverts(
-        "AccessControlUnauthorizedAccount", account=desk.market.stranger.address, neededRole=role
-    ):
+    with reverts("AccessControlUnauthorizedAccount", account=desk.market.stranger.address, neededRole=role):
         revoke(desk.market.stranger)
     with reverts("Uncertified", assetId=ASSET):
         revoke(desk.revoker)
@@ -339,9 +337,7 @@ def test_a_new_dossier_cures_a_revocation_and_the_old_one_does_not(desk):
 
     with reverts("WrongCertificateNonce", actual=1, expected=2):
         desk.certify(desk.dossier())
-    with reverts(
-        "OwnerChangeWhilePledged", actual=desk.market.seller.address, expected=desk.owner.address
-    ):
+    with reverts("OwnerChangeWhilePledged", actual=desk.market.seller.address, expected=desk.owner.address):
         desk.certify(desk.dossier(nonce=2, owner=desk.market.seller.address))
     assert not desk.pledged()
     desk.certify(desk.dossier(nonce=2))
@@ -505,9 +501,7 @@ def test_former_attestors_count_no_more_and_certificates_stand(desk):
     admin = market.deal.admin
     desk.certify(desk.dossier())
     low, middle, high, highest = market.nodes
-    with reverts(
-        "AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=bytes(32)
-    ):
+    with reverts("AccessControlUnauthorizedAccount", account=market.stranger.address, neededRole=bytes(32)):
         desk.registry.send("setAttestors", [], 0, sender=market.stranger)
     with reverts("InvalidSignerSet", what=name32("quorum"), actual=0, bound=1):
         desk.registry.send("setAttestors", [low.address], 0, sender=admin)

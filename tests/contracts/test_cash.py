@@ -127,9 +127,7 @@ def sign_permit(market: Market, owner: Account, spender: Account, amount6: int, 
     return split(sign_typed(market, owner, "Permit", kinds, message))
 
 
-AUTHORIZATION = (
-    "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce"
-)
+AUTHORIZATION = "address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce"
 
 
 def authorization(market: Market, kind: str, signer: Account, **changes: object) -> tuple[list, bytes]:
@@ -146,7 +144,9 @@ def authorization(market: Market, kind: str, signer: Account, **changes: object)
     return list(message.values()), sign_typed(market, signer, primary, AUTHORIZATION, message)
 
 
-def send_overload(market: Market, function: str, *args: object, sender: Account, at_s: int | None = None) -> Receipt:
+def send_overload(
+    market: Market, function: str, *args: object, sender: Account, at_s: int | None = None
+) -> Receipt:
     """Call the one of several functions of that name that takes this many arguments."""
     entry = next(
         entry
@@ -507,7 +507,9 @@ def test_rescue_sends_on_what_was_sent_to_the_token_and_nothing_else(market):
 
 @pytest.mark.parametrize("currency", [b"USD", b"HKD", b"CNH"])
 def test_one_contract_is_one_currency(market, currency):
-    cash = deploy(market.chain, "Stablecoin", "Cash", "C", currency, market.issuer.address, sender=market.issuer)
+    cash = deploy(
+        market.chain, "Stablecoin", "Cash", "C", currency, market.issuer.address, sender=market.issuer
+    )
 
     assert cash.call("currency") == currency
     assert (cash.call("decimals"), cash.call("totalSupply")) == (6, 0)
@@ -547,6 +549,21 @@ def test_permit_walks_down_its_ladder(market):
     assert market.cash.call("allowance", owner.address, spender.address) == DOLLAR
     with reverts("ERC2612InvalidSigner", owner=owner.address):
         permit(signature, deadline)
+
+
+def test_a_blocked_owner_of_a_paused_token_signs_and_moves_nothing(market):
+    before = ready(market)
+    block(market, market.seller)
+    market.cash.send("setPaused", True, sender=market.deal.admin)
+
+    with reverts("TokenPaused"):
+        permit_and_pull(market)
+    assert market.cash.call("allowance", market.seller.address, market.third.address) == DOLLAR
+    market.cash.send("setPaused", False, sender=market.deal.admin)
+    with reverts("AccountBlocked", account=market.seller.address):
+        pull(market)
+
+    assert books(market) == before
 
 
 # ── authorisations ─────────────────────────────────────────────────────────
@@ -696,9 +713,7 @@ def test_mint_is_held_to_the_count_of_the_reserve(market):
         fund(market, market.seller, 1)
     count = count_of(market)
     attest(market, feed, count)
-    with reverts(
-        "ReserveExceeded", supply6=400 * DOLLAR, amount6=600 * DOLLAR + 1, attested6=1_000 * DOLLAR
-    ):
+    with reverts("ReserveExceeded", supply6=400 * DOLLAR, amount6=600 * DOLLAR + 1, attested6=1_000 * DOLLAR):
         fund(market, market.seller, 600 * DOLLAR + 1)
     with reverts("ReserveExceeded", amount6=UNLIMITED):
         fund(market, market.seller, UNLIMITED)
@@ -829,9 +844,7 @@ def test_the_golden_count_hashes_alike_on_chain(market):
     count = ReserveCount(**vector["reserve"]["message"])
 
     assert feed.call("attestationDigest", count) == keccak(
-        b"\x19\x01"
-        + feed_separator(feed)
-        + bytes.fromhex(vector["reserve"]["structHash"].removeprefix("0x"))
+        b"\x19\x01" + feed_separator(feed) + bytes.fromhex(vector["reserve"]["structHash"].removeprefix("0x"))
     )
 
 
@@ -895,7 +908,11 @@ def test_the_animals_have_the_habits_they_are_named_for(market):
         transfer(zoo[name], who, market.buyer, asked)
         assert zoo[name].call("balanceOf", who.address) == left, name
         assert zoo[name].call("balanceOf", market.buyer.address) == arrived, name
-    assert [zoo[name].call("decimals") for name in ("no decimals", "two decimals", "eighteen decimals")] == [0, 2, 18]
+    assert [zoo[name].call("decimals") for name in ("no decimals", "two decimals", "eighteen decimals")] == [
+        0,
+        2,
+        18,
+    ]
     assert len(transfer_data(zoo["huge return"], who, market.buyer, 1)) > 300_000
 
 

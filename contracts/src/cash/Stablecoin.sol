@@ -39,10 +39,14 @@ contract Stablecoin is IStablecoin, ERC20Permit, ERC3009, AccessControl {
     bytes32 public constant BLOCKER_ROLE = keccak256("BLOCKER_ROLE");
     bytes32 public constant RESCUER_ROLE = keccak256("RESCUER_ROLE");
 
+    struct Account {
+        uint256 word; // [1e6] and the block flag
+    }
+
     bytes3 private immutable CURRENCY;
 
     uint256 private _supplyWord; // [1e6] and the pause flag
-    mapping(address account => uint256) private _accountWord; // [1e6] and the block flag
+    mapping(address account => Account) private _accounts;
     /// @inheritdoc IStablecoin
     mapping(address minter => uint256) public minterAllowance; // [1e6]
     /// @inheritdoc IStablecoin
@@ -163,7 +167,8 @@ contract Stablecoin is IStablecoin, ERC20Permit, ERC3009, AccessControl {
 
     /// @inheritdoc IStablecoin
     function setBlocked(address account, bool blocked) external onlyRole(BLOCKER_ROLE) {
-        _accountWord[account] = _flagged(_accountWord[account], blocked);
+        Account storage holder = _accounts[account];
+        holder.word = _flagged(holder.word, blocked);
 
         emit AccountBlockSet(account, blocked);
     }
@@ -189,12 +194,12 @@ contract Stablecoin is IStablecoin, ERC20Permit, ERC3009, AccessControl {
 
     /// @inheritdoc IStablecoin
     function isBlocked(address account) external view returns (bool) {
-        return _accountWord[account] & FLAG != 0;
+        return _accounts[account].word & FLAG != 0;
     }
 
     /// @inheritdoc IERC20
     function balanceOf(address account) public view override(ERC20, IERC20) returns (uint256 amount6) {
-        return _accountWord[account] & MAX_AMOUNT6;
+        return _accounts[account].word & MAX_AMOUNT6;
     }
 
     /// @inheritdoc IERC20
@@ -209,30 +214,56 @@ contract Stablecoin is IStablecoin, ERC20Permit, ERC3009, AccessControl {
 
     /* MOVEMENT */
 
-    /// @dev The one door of every movement. Order: pause, block list (sender, receiver, submitter), balance.
+    /// @dev The one door of every movement. Order: pause, block list (submitter, sender, receiver), amount.
     function _update(address from, address to, uint256 amount6) internal override {
         uint256 supply6 = _supplyWord;
         require(supply6 & FLAG == 0, TokenPaused());
-        uint256 from6 = from == address(0) ? 0 : _unblocked(from);
-        uint256 to6 = to == address(0) ? 0 : _unblocked(to);
-        if (msg.sender != from && msg.sender != to) _unblocked(msg.sender);
-        if (from == address(0)) {
-            require(amount6 <= MAX_AMOUNT6 - supply6, SupplyTooLarge(supply6, amount6, MAX_AMOUNT6));
-        } else {
-            require(amount6 <= from6, ERC20InsufficientBalance(from, from6, amount6));
-        }
+        if (msg.sender != from && msg.sender != to) _unblocked(_accounts[msg.sender], msg.sender);
 
-        if (from != to) {
-            // Unchecked: amount6 <= from6 <= supply6, and no balance exceeds the supply, which fits its word.
-            unchecked {
-                if (from == address(0)) _supplyWord = supply6 + amount6;
-                else _accountWord[from] = from6 - amount6;
-                if (to == address(0)) _supplyWord = supply6 - amount6;
-                else _accountWord[to] = to6 + amount6;
-            }
-        }
+        if (from == address(0)) _create(to, amount6, supply6);
+        else if (to == address(0)) _destroy(from, amount6, supply6);
+        else _move(from, to, amount6);
 
         emit Transfer(from, to, amount6);
+    }
+
+    /// @dev Unchecked: no balance exceeds the supply, and the supply fits its word.
+    function _create(address to, uint256 amount6, uint256 supply6) private {
+        Account storage receiver = _accounts[to];
+        uint256 to6 = _unblocked(receiver, to);
+        require(amount6 <= MAX_AMOUNT6 - supply6, SupplyTooLarge(supply6, amount6, MAX_AMOUNT6));
+
+        unchecked {
+            _supplyWord = supply6 + amount6;
+            receiver.word = to6 + amount6;
+        }
+    }
+
+    /// @dev Unchecked: the amount does not exceed the balance, nor the balance the supply.
+    function _destroy(address from, uint256 amount6, uint256 supply6) private {
+        Account storage sender = _accounts[from];
+        uint256 from6 = _unblocked(sender, from);
+        require(amount6 <= from6, ERC20InsufficientBalance(from, from6, amount6));
+
+        unchecked {
+            sender.word = from6 - amount6;
+            _supplyWord = supply6 - amount6;
+        }
+    }
+
+    /// @dev Unchecked: the amount does not exceed the balance, and two balances together do not exceed the supply.
+    function _move(address from, address to, uint256 amount6) private {
+        Account storage sender = _accounts[from];
+        Account storage receiver = _accounts[to];
+        uint256 from6 = _unblocked(sender, from);
+        uint256 to6 = _unblocked(receiver, to);
+        require(amount6 <= from6, ERC20InsufficientBalance(from, from6, amount6));
+        if (from == to) return;
+
+        unchecked {
+            sender.word = from6 - amount6;
+            receiver.word = to6 + amount6;
+        }
     }
 
     /// @dev Seconds and nothing else; the base would read a pair of very large values as block numbers.
@@ -261,8 +292,8 @@ contract Stablecoin is IStablecoin, ERC20Permit, ERC3009, AccessControl {
     }
 
     /// @dev The balance of an account that is not blocked: with the flag down, the word is the balance.
-    function _unblocked(address account) private view returns (uint256 amount6) {
-        amount6 = _accountWord[account];
+    function _unblocked(Account storage holder, address account) private view returns (uint256 amount6) {
+        amount6 = holder.word;
         require(amount6 & FLAG == 0, AccountBlocked(account));
     }
 

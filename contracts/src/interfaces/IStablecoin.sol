@@ -36,7 +36,7 @@ interface IStablecoin is IERC20 {
 
     /// @notice Creates cash against a deposit of the same value outside the chain; spends the caller's allowance.
     /// @dev Errors in order of precedence: NotMinter, MinterAllowanceExceeded, ReserveExpired, ReserveExceeded,
-    ///      ERC20InvalidReceiver, TokenPaused, AccountBlocked (receiver, minter), SupplyTooLarge.
+    ///      ERC20InvalidReceiver, TokenPaused, AccountBlocked (minter, receiver), SupplyTooLarge.
     /// @param to Account credited.
     /// @param amount6 Amount created (1e6).
     function mint(address to, uint256 amount6) external;
