@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
+import {IAssetPledges} from "../interfaces/IAssetPledges.sol";
 import {IAssetRegistry} from "../interfaces/IAssetRegistry.sol";
 import {IBondToken} from "../interfaces/IBondToken.sol";
 import {SignerSet} from "../libraries/SignerSet.sol";
@@ -151,7 +152,7 @@ contract AssetRegistry is IAssetRegistry, EIP712, AccessControl {
 
     /* VIEWS */
 
-    /// @inheritdoc IAssetRegistry
+    /// @inheritdoc IAssetPledges
     function requirePledged(bytes32 assetId, address bond) external view {
         _requireInForce(assetId);
         if (_isBond[assetId][bond]) return;

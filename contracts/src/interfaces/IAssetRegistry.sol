@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IAssetPledges} from "./IAssetPledges.sol";
+
 /// @title IAssetRegistry
 /// @notice Attested ownership of real assets, and the one deal each asset is pledged to.
 /// @dev | name         | scale       | example                                     |
 ///      | `assetId`    | 1e0         | any 32 bytes, the same as in bond and feed  |
 ///      | `validUntil` | UTC seconds | last second at which the certificate counts |
 ///      | `nonce`      | 1e0         | 1 for the first certificate of an asset     |
-interface IAssetRegistry {
+interface IAssetRegistry is IAssetPledges {
     /// @notice A document of the dossier.
     /// @param name What it is: "title deed", "meter calibration". Short ASCII, padded with zeros.
     /// @param contentHash keccak256 of the file.
@@ -119,12 +121,10 @@ interface IAssetRegistry {
     /// @dev Errors in order of precedence: NotPledged, NotBondSide, BondOutstanding.
     function releasePledge(bytes32 assetId) external;
 
-    /// @notice Requires what `isPledgedTo` asks, and says what is missing.
-    /// @dev Errors in order of precedence: Uncertified, CertificateRevoked, CertificateExpired, NotPledged,
-    ///      AlreadyPledged (to other bonds).
-    function requirePledged(bytes32 assetId, address bond) external view;
-
-    /// @notice Whether the asset answers for the bond on a certificate in force.
+    /// @notice Whether the asset answers for the bond on a certificate in force: what `requirePledged` demands, which
+    /// says what is missing.
+    /// @dev Errors of `requirePledged` in order of precedence: Uncertified, CertificateRevoked, CertificateExpired, then
+    ///      AlreadyPledged (to other bonds) or NotPledged (to none).
     function isPledgedTo(bytes32 assetId, address bond) external view returns (bool);
 
     function certificateOf(bytes32 assetId) external view returns (Certificate memory);
