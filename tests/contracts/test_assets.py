@@ -26,6 +26,8 @@ pledge
 
 requirePledged, isPledgedTo                             say the same, one of them with the reason
 
+issuance of a bond that names the registry             only while the asset is pledged to it
+
 releasePledge
 ├── given the asset is free                             reverts NotPledged
 ├── when by the owner or a stranger                     reverts NotBondSide
@@ -136,9 +138,9 @@ def desk(market: Market) -> Desk:
     return desk
 
 
-def another_bond(market: Market, asset_id: bytes = ASSET) -> Contract:
+def another_bond(market: Market, asset_id: bytes = ASSET, **changes: object) -> Contract:
     """A second register: the first one's terms on an asset."""
-    terms = market.bond.call("terms")._asdict() | {"assetId": asset_id}
+    terms = market.bond.call("terms")._asdict() | {"assetId": asset_id} | changes
     return deploy(market.chain, "BondToken", "Other", "O", terms, market.issuer.address, sender=market.issuer)
 
 
@@ -455,7 +457,7 @@ def test_release_walks_down_its_ladder(desk):
     assert desk.pledged(), "a refused release frees nothing"
     admin = market.deal.admin
     market.bond.send("grantRole", market.bond.call("RETIRER_ROLE"), admin.address, sender=admin)
-    market.bond.send("retire", market.seller.address, sender=admin)
+    market.bond.send("burn", market.seller.address, 10, b"", sender=admin)
     receipt = desk.release(desk.trustee)
 
     event(desk.registry, receipt, "PledgeReleased", assetId=ASSET, by=desk.trustee.address)
@@ -472,7 +474,7 @@ def test_the_last_of_several_bonds_holds_the_pledge(desk):
     other.send("grantRole", other.call("ISSUER_ROLE"), admin.address, sender=admin)
     desk.certify(desk.dossier())
     desk.pledge(market.bond.address, other.address)
-    other.send("issue", market.seller.address, 1, sender=admin)
+    other.send("mint", market.seller.address, 1, b"", sender=admin)
 
     with reverts("BondOutstanding", bond=other.address, units=1):
         desk.release(desk.trustee)
@@ -491,6 +493,28 @@ def test_a_bond_itself_releases(desk):
 
     result = market.chain.call(desk.registry.address, call, sender=market.bond.address)
     assert result.ok
+
+
+def test_units_are_created_only_while_the_asset_is_pledged_to_the_bond(desk):
+    market, admin = desk.market, desk.market.deal.admin
+    bond = another_bond(market, assetRegistry=desk.registry.address)
+    bond.send("grantRole", bond.call("ISSUER_ROLE"), admin.address, sender=admin)
+
+    def create():
+        bond.send("mint", market.seller.address, 1, b"", sender=admin)
+
+    with reverts("Uncertified", assetId=ASSET):
+        create()
+    desk.certify(desk.dossier())
+    with reverts("NotPledged", assetId=ASSET, bond=bond.address):
+        create()
+    desk.pledge(bond.address)
+    create()
+    desk.registry.send("revoke", ASSET, bytes(32), sender=desk.revoker)
+    with reverts("CertificateRevoked", assetId=ASSET, revokedAt=market.now_s):
+        create()
+
+    assert bond.call("totalSupply") == 1
 
 
 # ── attestors ──────────────────────────────────────────────────────────────
