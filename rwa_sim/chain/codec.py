@@ -1,7 +1,7 @@
 """ABI encoding with named structs: mappings, dataclasses or tuples in, named tuples out.
 
-A mapping is matched by the struct's field names; a dataclass or tuple by position. Of what is decoded, a field whose name
-is a word of Python gets an underscore behind it: `from_`.
+A mapping is matched by the struct's field names; a dataclass or tuple by position. A decoded field whose name is a
+word of Python gets an underscore behind it: `from_`.
 """
 
 from __future__ import annotations

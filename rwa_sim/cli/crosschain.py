@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rwa_sim.rails.crosschain.outcome import Summary
 
 MARKS = (
-    "E executed by the contracts on both chains · M modelled: delays, prices, outages, conduct · "
-    "E+M block stamps of the chains, with modelled delays"
+    "E executed by the contracts on both chains · M modelled: delays, prices, outages, conduct · E+M block stamps with",
+    "modelled delays. Final and option: medians; locked and alone: mean seconds per dollar traded; given: of value.",
 )
 
 
@@ -123,15 +123,16 @@ def _print(config: Config, engine: EngineName, summaries: list[Summary]) -> None
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("variant", no_wrap=True)
     for heading in (
-        "both legs\nfinal, median\n[s] E+M",
-        "locked for\nnothing, mean\n[s per USD] E+M",
-        "free option\nwindow\n[s] E+M",
+        "both legs\nfinal\n[s] E+M",
+        "locked for\nnothing\n[s] E+M",
+        "one leg\nalone\n[s] E+M",
+        "free\noption\n[s] E+M",
         "worth at\nexercise\n[bps] M",
-        "expected\n\n[bps] M",
-        "value given\nfor nothing\n[%] E",
+        "worth\nexpected\n[bps] M",
+        "given for\nnothing\n[%] E",
         "both or\nneither\nE",
     ):
-        table.add_column(heading.replace("[", r"\["), justify="right")
+        table.add_column(heading.replace("[", r"\["), justify="right", no_wrap=True)
     shown = ""
     for entry in summaries:
         if entry.mechanism != shown:
@@ -140,6 +141,7 @@ def _print(config: Config, engine: EngineName, summaries: list[Summary]) -> None
             f"  {entry.variant}",
             "-" if entry.final_s is None else f"{entry.final_s:,}",
             f"{float(entry.locked_s()):,.0f}",
+            f"{float(entry.exposed_s()):,.0f}",
             f"{entry.window_s:,}",
             f"{float(entry.option_bps()):.2f}",
             f"{float(entry.fair_option * BPS):.2f}",
@@ -148,7 +150,8 @@ def _print(config: Config, engine: EngineName, summaries: list[Summary]) -> None
         )
         shown = entry.mechanism
     console.print(table)
-    console.print(MARKS, markup=False)
+    for line in MARKS:
+        console.print(line, markup=False)
     console.print("NOT SHOWN", style="bold")
     for line in NOT_SHOWN:
         console.print(f"  {line}", markup=False)

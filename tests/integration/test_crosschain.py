@@ -104,6 +104,7 @@ def test_the_times_are_those_of_the_rules(summaries):
     assert honest.final_s == cash_claimed + c.cash_delay_s
     assert honest.window_s == c.lock_s - 1 - opens
     assert honest.exposure_usd6_s == value * (cash_claimed + c.cash_delay_s - claimed - c.bond_delay_s)
+    assert honest.exposed_s() == cash_claimed + c.cash_delay_s - claimed - c.bond_delay_s
     assert honest.locked_usd6_s == 0
     silent = summaries[HASHLOCK, "buyer silent after both locks"]
     assert silent.locked_usd6_s == value * (2 * c.lock_s + c.lock_s - bond_locked)

@@ -76,6 +76,10 @@ class Summary:
         """Mean seconds a traded dollar was locked for nothing; two legs locked count twice."""
         return Fraction(self.locked_usd6_s, self.value_usd6)
 
+    def exposed_s(self) -> Fraction:
+        """Mean seconds a traded dollar had been given with nothing final in return."""
+        return Fraction(self.exposure_usd6_s, self.value_usd6)
+
     def option_bps(self) -> Fraction:
         """Option value at exercise, bps of value traded."""
         return Fraction(self.option_usd6 * BPS, self.value_usd6)
@@ -101,6 +105,7 @@ class Summary:
             "option_bps": rounded(self.option_bps()),
             "option_expected_bps": rounded(self.fair_option * BPS),
             "exposure_usd6_s": self.exposure_usd6_s,
+            "exposed_mean_s": rounded(self.exposed_s()),
             "lost_usd6": self.lost_usd6,
             "lost_share": rounded(self.lost_share(), 4),
             "gas_per_trade": self.gas // self.trades,
