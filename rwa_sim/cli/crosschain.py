@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MARKS = (
     "E executed by the contracts on both chains · M modelled: delays, prices, outages, conduct · E+M block stamps with",
-    "modelled delays. Final and option: medians; locked and alone: mean seconds per dollar traded; given: of value.",
+    "modelled delays. Final and window: medians; locked and alone: mean seconds per dollar traded; given: of value.",
 )
 
 
@@ -109,7 +109,7 @@ def _print(config: Config, engine: EngineName, summaries: list[Summary]) -> None
     from rwa_sim.rails.crosschain.experiment import NOT_SHOWN
     from rwa_sim.rails.crosschain.prices import BPS
 
-    console = Console(highlight=False, width=None if Console().is_terminal else 118)
+    console = Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(
         f"{config.trades} trades, {usd_text(summaries[0].value_usd6)} USD, in each variant · seed {config.seed} · "
         f"engine {engine.value}, two chains",
@@ -123,12 +123,12 @@ def _print(config: Config, engine: EngineName, summaries: list[Summary]) -> None
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("variant", no_wrap=True)
     for heading in (
-        "both legs\nfinal\n[s] E+M",
-        "locked for\nnothing\n[s] E+M",
+        "both\nfinal\n[s] E+M",
+        "locked\nin vain\n[s] E+M",
         "one leg\nalone\n[s] E+M",
-        "free\noption\n[s] E+M",
-        "worth at\nexercise\n[bps] M",
-        "worth\nexpected\n[bps] M",
+        "option\nwindow\n[s] E+M",
+        "worth,\nchosen\n[bps] M",
+        "worth,\nexpected\n[bps] M",
         "given for\nnothing\n[%] E",
         "both or\nneither\nE",
     ):
