@@ -177,8 +177,8 @@ def test_locked_units_stay_with_their_holder_of_record(desk):
         )
     )
     held = desk.market.bond.call("holdOf", hold)
-    assert held.from_ == desk.market.seller.address
-    assert (held.units, held.to, held.notary) == (10, desk.market.buyer.address, desk.lock.address)
+    assert held.holder == desk.market.seller.address
+    assert (held.units, held.payee, held.notary) == (10, desk.market.buyer.address, desk.lock.address)
     assert held.expiresAt == desk.until - 1, "the last second of a claim"
     with reverts("ERC7943InsufficientUnfrozenBalance"):
         desk.market.bond.send("transfer", desk.market.third.address, 1, sender=desk.market.seller)
