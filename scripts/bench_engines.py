@@ -51,10 +51,10 @@ class EngineMarket:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.admin, self.seller, self.buyer = (engine.account(n) for n in ("admin", "seller", "buyer"))
-        self.cash = deploy(engine, "Stablecoin", "USD", "USD", self.admin.address, sender=self.admin)
+        self.cash = deploy(engine, "Stablecoin", "USD", "USD", b"USD", self.admin.address, sender=self.admin)
         self.bond = deploy(engine, "BondToken", "B", "B", TERMS, self.admin.address, sender=self.admin)
         self.dvp = deploy(engine, "DvPSettlement", sender=self.admin)
-        self._grant(self.cash, "MINTER_ROLE")
+        self.cash.send("configureMinter", self.admin.address, UNLIMITED, sender=self.admin)
         self._grant(self.bond, "ISSUER_ROLE")
         self.cash.send("mint", self.buyer.address, 10**15, sender=self.admin)
         self.bond.send("mint", self.seller.address, 10**6, b"", sender=self.admin)
@@ -91,13 +91,13 @@ class PlainMarket:
         self.seller, self.buyer = (derive_account(0, label) for label in ("seller", "buyer"))
         for party in (self.seller, self.buyer):
             self.w3.eth.send_transaction({"from": self.admin, "to": party.address, "value": 10**18})
-        self.cash = self._deploy("Stablecoin", "USD", "USD", self.admin)
+        self.cash = self._deploy("Stablecoin", "USD", "USD", b"USD", self.admin)
         self.bond = self._deploy("BondToken", "B", "B", tuple(TERMS.values()), self.admin)
         self.dvp = self._deploy("DvPSettlement")
-        for contract, role in ((self.cash, "MINTER_ROLE"), (self.bond, "ISSUER_ROLE")):
-            contract.functions.grantRole(contract.functions[role]().call(), self.admin).transact(
-                {"from": self.admin}
-            )
+        self.cash.functions.configureMinter(self.admin, UNLIMITED).transact({"from": self.admin})
+        self.bond.functions.grantRole(self.bond.functions.ISSUER_ROLE().call(), self.admin).transact(
+            {"from": self.admin}
+        )
         self.cash.functions.mint(self.buyer.address, 10**15).transact({"from": self.admin})
         self.bond.functions.issue(self.seller.address, 10**6).transact({"from": self.admin})
         self._approve(self.cash, self.buyer)

@@ -136,7 +136,7 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
     """
     admin, agent, sponsor = (engine.account(label) for label in ("admin", AGENT, SPONSOR))
     payees = {step.payee: engine.account(step.payee) for step in terms.waterfall.steps if step.payee}
-    cash = deploy(engine, "Stablecoin", "Simulated dollar", "simUSD", admin.address, sender=admin)
+    cash = deploy(engine, "Stablecoin", "Simulated dollar", "simUSD", b"USD", admin.address, sender=admin)
     feed = deploy(engine, "CashflowFeed", admin.address, sender=admin)
     classes = tuple(
         _deploy_class(engine, terms, entry, issue, cash, admin)
@@ -155,8 +155,9 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
     )
     dvp = deploy(engine, "DvPSettlement", sender=admin)
 
-    _grant(cash, "MINTER_ROLE", admin.address, admin)
-    _grant(cash, "BLOCKER_ROLE", admin.address, admin)
+    cash.send("configureMinter", admin.address, UNLIMITED, sender=admin)
+    for role in ("PAUSER_ROLE", "BLOCKER_ROLE", "RESCUER_ROLE"):
+        _grant(cash, role, admin.address, admin)
     for entry in classes:
         _grant(entry.bond, "ISSUER_ROLE", admin.address, admin)
         _grant(entry.bond, "RETIRER_ROLE", waterfall.address, admin)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rwa_sim.cli import cashflows, daycount, netting, run, waterfall
+from rwa_sim.cli import cashflows, crosschain, daycount, netting, run, waterfall
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -22,6 +22,7 @@ cashflows.register(app)
 daycount.register(app)
 waterfall.register(app)
 netting.register(app)
+crosschain.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -31,7 +31,7 @@ ADMIN, AGENT, STRANGER, HOLDER = "admin", "agent", "stranger", "holder"
 CALLERS = (ADMIN, AGENT, STRANGER, HOLDER)
 NOBODY: tuple[str, ...] = ()
 DENIED = "AccessControlUnauthorizedAccount"
-DENIALS = (DENIED, "OnlyFeed", "OnlyAgent", "NotParty")
+DENIALS = (DENIED, "OnlyFeed", "OnlyAgent", "NotParty", "NotMinter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,21 @@ ROLES = {"grantRole": ONLY_ADMIN, "revokeRole": ONLY_ADMIN, "renounceRole": ANYO
 ERC20 = {"approve": ANYONE, "transfer": ANYONE, "transferFrom": ANYONE, "permit": ANYONE}
 
 TABLE: dict[str, dict[str, Row]] = {
-    "Stablecoin": ERC20 | ROLES | {"mint": ONLY_ADMIN, "burn": ANYONE, "setBlocked": ONLY_ADMIN},
+    "Stablecoin": ERC20
+    | ROLES
+    | {
+        "mint": Row((ADMIN,), "NotMinter"),
+        "burn": ANYONE,
+        "configureMinter": ONLY_ADMIN,
+        "removeMinter": ONLY_ADMIN,
+        "setReserveFeed": ONLY_ADMIN,
+        "setPaused": ONLY_ADMIN,
+        "setBlocked": ONLY_ADMIN,
+        "rescue": ONLY_ADMIN,
+        "transferWithAuthorization": ANYONE,
+        "receiveWithAuthorization": ANYONE,
+        "cancelAuthorization": ANYONE,
+    },
     "BondToken": ERC20 | ROLES | {"issue": ONLY_ADMIN, "retire": Row(NOBODY)},
     "CashflowFeed": ROLES | {"registerAsset": ONLY_ADMIN, "transmit": ANYONE, "deliver": ANYONE},
     "CouponDistributor": ROLES
@@ -127,7 +141,15 @@ def arguments(market: Market) -> dict[str, tuple]:
         "revokeRole": (role, other),
         "mint": (other, 1),
         "burn": (0,),
+        "configureMinter": (other, 1),
+        "removeMinter": (other,),
+        "setReserveFeed": (ZERO_ADDRESS,),
+        "setPaused": (True,),
         "setBlocked": (other, True),
+        "rescue": (market.cash.address, other, 0),
+        "transferWithAuthorization": (holder, other, 0, 0, 2**64, bytes(32), 27, bytes(32), bytes(32)),
+        "receiveWithAuthorization": (holder, other, 0, 0, 2**64, bytes(32), 27, bytes(32), bytes(32)),
+        "cancelAuthorization": (holder, bytes(32), b""),
         "issue": (other, 1),
         "registerAsset": (bytes(32), config),
         "transmit": (observe(market, 1, 0, 0).to_abi(), []),
@@ -210,14 +232,14 @@ def test_each_role_opens_only_its_own_door(market):
     admin = market.deal.admin
     minter, blocker, issuer = market.seller, market.buyer, market.third
     for contract, role, who in (
-        (market.cash, "MINTER_ROLE", minter),
         (market.cash, "BLOCKER_ROLE", blocker),
         (market.bond, "ISSUER_ROLE", issuer),
     ):
         contract.send("grantRole", contract.call(role), who.address, sender=admin)
+    market.cash.send("configureMinter", minter.address, 1, sender=admin)
 
     def refused(contract, function, *args, by):
-        with pytest.raises(Reverted, match=DENIED):
+        with pytest.raises(Reverted, match="NotMinter" if function == "mint" else DENIED):
             contract.send(function, *args, sender=by)
 
     refused(market.cash, "setBlocked", minter.address, True, by=minter)
@@ -227,7 +249,8 @@ def test_each_role_opens_only_its_own_door(market):
     market.cash.send("setBlocked", minter.address, False, sender=blocker)
     market.bond.send("mint", issuer.address, 1, b"", sender=issuer)
 
-    market.cash.send("revokeRole", market.cash.call("MINTER_ROLE"), minter.address, sender=admin)
+    market.cash.send("configureMinter", minter.address, 1, sender=admin)
+    market.cash.send("removeMinter", minter.address, sender=admin)
     refused(market.cash, "mint", minter.address, 1, by=minter)
 
 
