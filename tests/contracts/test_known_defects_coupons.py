@@ -203,7 +203,7 @@ def test_approvals_add_up_batches_vanish_and_redemption_pays_nothing_on_the_flaw
 
 def test_approvals_replace_each_other_and_units_go_only_when_repaid_on_ours(market):
     issue(market, market.seller, 1_000)
-    desk = open_waterfall(market)
+    desk = open_waterfall(market, callTime=market.now_s)
     page = [market.seller.address]
 
     assert spend_two_approvals(market.bond, market) == 5
