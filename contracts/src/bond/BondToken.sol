@@ -115,9 +115,8 @@ contract BondToken is IBondToken, IBondFacts, IERC3643Reader, IERC1643, UnitHold
 
     /// @inheritdoc IBondToken
     function investorClassOf(address wallet) external view returns (uint8) {
-        Account memory account = _readAccount(wallet);
-        _stampPassport(wallet, account, _readCommon());
-        return account.investorClass;
+        // forge-lint: disable-next-line(unsafe-typecast) -- the field has this width
+        return uint8(_stamped(wallet, _common).investorClass());
     }
 
     /* ENFORCEMENT */

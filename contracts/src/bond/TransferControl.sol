@@ -2,15 +2,14 @@
 pragma solidity 0.8.37;
 
 import {AccessControl} from "@openzeppelin/contracts/access/AccessControl.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {Passport} from "../compliance/Passport.sol";
 import {IERC1404} from "../interfaces/IERC1404.sol";
 import {IERC7943Fungible} from "../interfaces/IERC7943Fungible.sol";
 import {IIdentityRegistry, IIdentitySubscriber} from "../interfaces/IIdentityRegistry.sol";
 import {IRuleModule} from "../interfaces/IRuleModule.sol";
 import {ITransferControl} from "../interfaces/ITransferControl.sol";
 import {UnitRegister} from "./UnitRegister.sol";
+import {Account, Common} from "./Words.sol";
 
 uint256 constant MAX_MODULES = 4; // rule modules asked by one transfer
 
@@ -33,16 +32,16 @@ bytes constant MESSAGES =
     "spender frozen        ";
 
 // account flags
-uint8 constant FROZEN = 1;
-uint8 constant HAS_FROZEN_UNITS = 2;
-uint8 constant HAS_HOLDS = 4;
-uint8 constant RECOVERED = 8;
+uint256 constant FROZEN = 1;
+uint256 constant HAS_FROZEN_UNITS = 2;
+uint256 constant HAS_HOLDS = 4;
+uint256 constant RECOVERED = 8;
 
 // switches of the common word
-uint8 constant PAUSED = 1;
-uint8 constant PAIRS_FORBIDDEN = 2;
-uint8 constant PAIRS_ONLY = 4;
-uint8 constant HAS_MODULES = 8;
+uint256 constant PAUSED = 1;
+uint256 constant PAIRS_FORBIDDEN = 2;
+uint256 constant PAIRS_ONLY = 4;
+uint256 constant HAS_MODULES = 8;
 
 /// @title TransferControl
 /// @notice The rules that a transfer must pass.
@@ -70,15 +69,10 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
 
     /// @inheritdoc ITransferControl
     function setRules(Rules calldata rules_) external onlyRole(RULES_ROLE) {
-        Common memory common = _readCommon();
-        common.lockedUntil = rules_.lockedUntil;
-        common.minLotUnits = rules_.minLotUnits;
-        common.maxHolders = rules_.maxHolders;
-        common.classMask = rules_.classMask;
-        common.switches &= ~(PAIRS_FORBIDDEN | PAIRS_ONLY);
-        if (rules_.pairRule == PairRule.ListedForbidden) common.switches |= PAIRS_FORBIDDEN;
-        if (rules_.pairRule == PairRule.OnlyListed) common.switches |= PAIRS_ONLY;
-        _common = common;
+        _common = _common.withRules(
+            rules_.maxHolders, rules_.minLotUnits, rules_.lockedUntil, rules_.classMask
+        ).withSwitch(PAIRS_FORBIDDEN, rules_.pairRule == PairRule.ListedForbidden)
+            .withSwitch(PAIRS_ONLY, rules_.pairRule == PairRule.OnlyListed);
 
         emit RulesSet(rules_);
     }
@@ -98,7 +92,7 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
         }
 
         _modules = modules;
-        _setSwitch(HAS_MODULES, modules.length > 0);
+        _common = _common.withSwitch(HAS_MODULES, modules.length > 0);
 
         emit RuleModulesSet(modules);
     }
@@ -113,7 +107,7 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
         }
 
         _registry = registry;
-        _common.identityVersion = version;
+        _common = _common.withIdentityVersion(version);
 
         emit IdentityRegistryAdded(registry);
     }
@@ -122,44 +116,43 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
     function identityChanged(address wallet, uint256 passport) external {
         require(msg.sender == _registry, OnlyIdentityRegistry(msg.sender, _registry));
 
-        Account memory account = _readAccount(wallet);
-        (account.country, account.investorClass, account.validUntil) = Passport.unpack(passport);
-        account.identityVersion = _common.identityVersion;
-        _writeAccount(wallet, account);
+        _accounts[wallet] = _accounts[wallet].withPassport(passport, _common.identityVersion());
     }
 
     /// @inheritdoc ITransferControl
     function pause() external onlyRole(ENFORCER_ROLE) {
-        _setSwitch(PAUSED, true);
+        _common = _common.withSwitch(PAUSED, true);
 
         emit Paused(msg.sender);
     }
 
     /// @inheritdoc ITransferControl
     function unpause() external onlyRole(ENFORCER_ROLE) {
-        _setSwitch(PAUSED, false);
+        _common = _common.withSwitch(PAUSED, false);
 
         emit Unpaused(msg.sender);
     }
 
     /// @inheritdoc ITransferControl
     function paused() public view returns (bool) {
-        return _common.switches & PAUSED != 0;
+        return _common.isOn(PAUSED);
     }
 
     /// @inheritdoc ITransferControl
     function rules() external view returns (Rules memory) {
-        Common memory common = _readCommon();
+        Common common = _common;
         PairRule pairRule = PairRule.Off;
-        if (common.switches & PAIRS_FORBIDDEN != 0) pairRule = PairRule.ListedForbidden;
-        if (common.switches & PAIRS_ONLY != 0) pairRule = PairRule.OnlyListed;
+        if (common.isOn(PAIRS_FORBIDDEN)) pairRule = PairRule.ListedForbidden;
+        if (common.isOn(PAIRS_ONLY)) pairRule = PairRule.OnlyListed;
+        // forge-lint: disable-start(unsafe-typecast) -- the fields have these widths
         return Rules({
-            lockedUntil: common.lockedUntil,
-            minLotUnits: common.minLotUnits,
-            maxHolders: common.maxHolders,
-            classMask: common.classMask,
+            lockedUntil: uint40(common.lockedUntil()),
+            minLotUnits: uint24(common.minLotUnits()),
+            maxHolders: uint24(common.maxHolders()),
+            classMask: uint16(common.classMask()),
             pairRule: pairRule
         });
+        // forge-lint: disable-end(unsafe-typecast)
     }
 
     /// @inheritdoc ITransferControl
@@ -174,7 +167,7 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
 
     /// @inheritdoc ITransferControl
     function holderCount() external view returns (uint256) {
-        return _common.holderCount;
+        return _common.holderCount();
     }
 
     function identityRegistry() public view virtual returns (address) {
@@ -185,15 +178,13 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
 
     /// @inheritdoc IERC7943Fungible
     function canSend(address account) external view returns (bool) {
-        return _accounts[account].flags & FROZEN == 0;
+        return !_isFlagged(account, FROZEN);
     }
 
     /// @inheritdoc IERC7943Fungible
     function canReceive(address account) public view returns (bool) {
-        Common memory common = _readCommon();
-        Account memory receiver = _readAccount(account);
-        _stampPassport(account, receiver, common);
-        return _receiptRestriction(receiver, common) == 0;
+        Common common = _common;
+        return _receiptRestriction(_stamped(account, common), common) == 0;
     }
 
     /// @inheritdoc IERC7943Fungible
@@ -208,10 +199,8 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
 
     /// @inheritdoc IERC1404
     function detectTransferRestriction(address from, address to, uint256 units) public view returns (uint8 code) {
-        Common memory common = _readCommon();
-        Account memory receiver = _readAccount(to);
-        _stampPassport(to, receiver, common);
-        return _restriction(from, _readAccount(from), to, receiver, units, common);
+        Common common = _common;
+        return _restriction(from, _accounts[from], to, _stamped(to, common), units, common);
     }
 
     /// @inheritdoc IERC1404
@@ -239,12 +228,14 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
 
     /// @dev Every transfer, issue and burn of OpenZeppelin's ERC-20 ends here.
     function _update(address from, address to, uint256 units) internal override {
-        Common memory common = _readCommon();
-        Account memory sender = _readAccount(from);
-        Account memory receiver = _readAccount(to);
-        require(from == address(0) || sender.units >= units, ERC20InsufficientBalance(from, sender.units, units));
+        Common common = _common;
+        Account sender = _accounts[from];
+        require(
+            from == address(0) || sender.units() >= units, ERC20InsufficientBalance(from, sender.units(), units)
+        );
+        Account receiver = _accounts[to];
         if (to != address(0)) {
-            _stampPassport(to, receiver, common);
+            receiver = _stamped(to, common);
             uint8 code = from == address(0)
                 ? _issueRestriction(receiver, units, common)
                 : _restriction(from, sender, to, receiver, units, common);
@@ -258,10 +249,8 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
 
     /// @dev Moves units without asking the rules: forced, recovered, or promised before. The caller checks the balance.
     function _moveFreely(address from, address to, uint256 units) internal {
-        Common memory common = _readCommon();
-        Account memory receiver = _readAccount(to);
-        _stampPassport(to, receiver, common);
-        if (units > 0) _write(from, _readAccount(from), to, receiver, units, common);
+        Common common = _common;
+        if (units > 0) _write(from, _accounts[from], to, _stamped(to, common), units, common);
 
         emit Transfer(from, to, units);
     }
@@ -278,18 +267,17 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
         uint256 frozenUnits = _frozenUnits[account];
         if (frozenUnits == 0) return;
 
-        uint256 balance = _accounts[account].units;
+        uint256 balance = _accounts[account].units();
         uint256 unfrozen = balance > frozenUnits ? balance - frozenUnits : 0;
         if (units > unfrozen) _setFrozenUnits(account, frozenUnits - (units - unfrozen));
     }
 
-    function _setFlag(address account, uint8 flag, bool on) internal {
-        uint8 flags = _accounts[account].flags;
-        _accounts[account].flags = on ? flags | flag : flags & ~flag;
+    function _setFlag(address account, uint256 flag, bool on) internal {
+        _accounts[account] = _accounts[account].withFlag(flag, on);
     }
 
-    function _isFlagged(address account, uint8 flag) internal view returns (bool) {
-        return _accounts[account].flags & flag != 0;
+    function _isFlagged(address account, uint256 flag) internal view returns (bool) {
+        return _accounts[account].has(flag);
     }
 
     /// @dev Frozen and held units both reduce what is free; together they may exceed the balance.
@@ -308,67 +296,54 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
         if (code == 2) revert ERC7943CannotSend(from);
         if (code >= 3 && code <= 5) revert ERC7943CannotReceive(to);
         if (code == 6) {
-            revert ERC7943InsufficientUnfrozenBalance(from, units, _freeUnits(from, _accounts[from].units));
+            revert ERC7943InsufficientUnfrozenBalance(from, units, _freeUnits(from, _accounts[from].units()));
         }
         revert TransferRestricted(code, from, to, units);
     }
 
     function _restriction(
         address from,
-        Account memory sender,
+        Account sender,
         address to,
-        Account memory receiver,
+        Account receiver,
         uint256 units,
-        Common memory common
+        Common common
     ) internal view returns (uint8 code) {
         code = _partyRestriction(sender, receiver, common);
         if (code != 0) return code;
-        if (sender.flags & (HAS_FROZEN_UNITS | HAS_HOLDS) != 0 && units > _freeUnits(from, sender.units)) return 6;
-        if (block.timestamp < common.lockedUntil) return 7;
-        if (common.switches & (PAIRS_FORBIDDEN | PAIRS_ONLY) != 0) {
-            _stampPassport(from, sender, common);
-            if (!_isPairAdmitted(sender.country, receiver.country, common)) return 8;
+        if (sender.has(HAS_FROZEN_UNITS | HAS_HOLDS) && units > _freeUnits(from, sender.units())) return 6;
+        if (block.timestamp < common.lockedUntil()) return 7;
+        if (common.isOn(PAIRS_FORBIDDEN | PAIRS_ONLY)) {
+            uint256 origin = _stamped(from, common).country();
+            if (!_isPairAdmitted(origin, receiver.country(), common)) return 8;
         }
         if (from != to && units > 0) {
-            bool leaves = sender.units <= units;
-            if (!leaves && sender.units - units < common.minLotUnits) return 9;
+            bool leaves = sender.units() <= units;
+            if (!leaves && sender.units() - units < common.minLotUnits()) return 9;
             if (_isBelowLot(receiver, units, common)) return 9;
             if (!leaves && _isOneTooMany(receiver, common)) return 10;
         }
-        if (common.switches & HAS_MODULES != 0 && !_doModulesAllow(from, to, units)) return 11;
+        if (common.isOn(HAS_MODULES) && !_doModulesAllow(from, to, units)) return 11;
         return 0;
     }
 
     /// @dev What stops a transfer that was promised before: only what concerns the parties.
-    function _partyRestriction(Account memory sender, Account memory receiver, Common memory common)
-        internal
-        view
-        returns (uint8 code)
-    {
-        if (common.switches & PAUSED != 0) return 1;
-        if (sender.flags & FROZEN != 0) return 2;
+    function _partyRestriction(Account sender, Account receiver, Common common) internal view returns (uint8 code) {
+        if (common.isOn(PAUSED)) return 1;
+        if (sender.has(FROZEN)) return 2;
         return _receiptRestriction(receiver, common);
     }
 
-    /// @dev The passport in memory is that of the registry in force; the caller writes it back with the units.
-    function _stampPassport(address wallet, Account memory account, Common memory common) internal view {
-        if (account.identityVersion == common.identityVersion) return;
-        (account.country, account.investorClass, account.validUntil) =
-            common.identityVersion == 0 ? (0, 0, 0) : Passport.unpack(_passportOf(wallet));
-        account.identityVersion = common.identityVersion;
+    /// @dev The account with the passport of the registry in force; the caller writes it back with the units.
+    function _stamped(address wallet, Common common) internal view returns (Account account) {
+        account = _accounts[wallet];
+        uint256 version = common.identityVersion();
+        if (account.version() == version) return account;
+        return account.withPassport(version == 0 ? 0 : _passportOf(wallet), version);
     }
 
-    function _setSwitch(uint8 bit, bool on) private {
-        uint8 switches = _common.switches;
-        _common.switches = on ? switches | bit : switches & ~bit;
-    }
-
-    function _issueRestriction(Account memory receiver, uint256 units, Common memory common)
-        private
-        view
-        returns (uint8 code)
-    {
-        if (common.switches & PAUSED != 0) return 1;
+    function _issueRestriction(Account receiver, uint256 units, Common common) private view returns (uint8 code) {
+        if (common.isOn(PAUSED)) return 1;
         code = _receiptRestriction(receiver, common);
         if (code != 0 || units == 0) return code;
         if (_isBelowLot(receiver, units, common)) return 9;
@@ -376,25 +351,28 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
         return 0;
     }
 
-    function _receiptRestriction(Account memory receiver, Common memory common) private view returns (uint8 code) {
-        if (receiver.flags & FROZEN != 0) return 3;
-        if (common.identityVersion == 0) return 0;
-        if (block.timestamp >= receiver.validUntil) return 4;
-        if (common.classMask != 0 && common.classMask & (uint256(1) << receiver.investorClass) == 0) return 5;
+    function _receiptRestriction(Account receiver, Common common) private view returns (uint8 code) {
+        if (receiver.has(FROZEN)) return 3;
+        if (common.identityVersion() == 0) return 0;
+        if (block.timestamp >= receiver.validUntil()) return 4;
+        uint256 mask = common.classMask();
+        if (mask != 0 && mask & (1 << receiver.investorClass()) == 0) return 5;
         return 0;
     }
 
-    function _isBelowLot(Account memory receiver, uint256 units, Common memory common) private pure returns (bool) {
-        return units < common.minLotUnits && receiver.units + units < common.minLotUnits;
+    function _isBelowLot(Account receiver, uint256 units, Common common) private pure returns (bool) {
+        uint256 lot = common.minLotUnits();
+        return units < lot && receiver.units() + units < lot;
     }
 
-    function _isOneTooMany(Account memory receiver, Common memory common) private pure returns (bool) {
-        return common.maxHolders != 0 && receiver.units == 0 && common.holderCount >= common.maxHolders;
+    function _isOneTooMany(Account receiver, Common common) private pure returns (bool) {
+        uint256 most = common.maxHolders();
+        return most != 0 && receiver.units() == 0 && common.holderCount() >= most;
     }
 
-    function _isPairAdmitted(uint16 from, uint16 to, Common memory common) private view returns (bool) {
+    function _isPairAdmitted(uint256 from, uint256 to, Common common) private view returns (bool) {
         bool listed = _pairListed[_pair(from, to)] || _pairListed[_pair(from, 0)] || _pairListed[_pair(0, to)];
-        return listed == (common.switches & PAIRS_ONLY != 0);
+        return listed == common.isOn(PAIRS_ONLY);
     }
 
     /// @dev Low level, so that a module without an answer refuses and does not revert.
@@ -415,7 +393,7 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
         return answered && answer.length == 32 ? uint256(bytes32(answer)) : 0;
     }
 
-    function _pair(uint16 from, uint16 to) private pure returns (uint256) {
-        return uint256(from) << 16 | to;
+    function _pair(uint256 from, uint256 to) private pure returns (uint256) {
+        return from << 16 | to;
     }
 }

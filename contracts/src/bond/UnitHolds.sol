@@ -5,6 +5,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {IHoldable} from "../interfaces/IHoldable.sol";
 import {FROZEN, HAS_HOLDS, RECOVERED, TransferControl} from "./TransferControl.sol";
+import {Common} from "./Words.sol";
 
 /// @title UnitHolds
 /// @notice Units promised to a payee: the holder stays holder of record, but cannot move them.
@@ -45,10 +46,8 @@ abstract contract UnitHolds is IHoldable, TransferControl {
         require(units <= held.units, HoldExceeded(holdId, units, held.units));
         address holder = _successorOf(held.holder);
         address payee = held.payee;
-        Account memory receiver = _readAccount(payee);
-        Common memory common = _readCommon();
-        _stampPassport(payee, receiver, common);
-        uint8 code = _partyRestriction(_readAccount(holder), receiver, common);
+        Common common = _common;
+        uint8 code = _partyRestriction(_accounts[holder], _stamped(payee, common), common);
         if (code != 0) _refuse(code, holder, payee, units);
 
         _reduceHold(holdId, held.units, holder, units);

@@ -7,6 +7,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {Arrays} from "@openzeppelin/contracts/utils/Arrays.sol";
 
 import {IRecordDates} from "../interfaces/IRecordDates.sol";
+import {Account, Common} from "./Words.sol";
 
 /// @title UnitRegister
 /// @notice Who holds how many units now, and who held them on each record date.
@@ -22,42 +23,11 @@ import {IRecordDates} from "../interfaces/IRecordDates.sol";
 abstract contract UnitRegister is IRecordDates, ERC20Permit {
     using Arrays for uint256[];
 
-    /// @dev `epoch` is that of the last change. `pastEpoch` is the key of the newest entry in `_past`, 0 for none.
-    struct Account {
-        uint128 units;
-        uint24 epoch;
-        uint24 pastEpoch;
-        uint8 flags;
-        uint8 investorClass;
-        uint16 country;
-        uint40 validUntil;
-        uint8 identityVersion;
-    }
-
-    /// @dev An entry kept under epoch n: `units` from epoch `since` until before n. Entries form a chain.
-    struct Past {
-        uint128 units;
-        uint24 since;
-        uint24 previous;
-    }
-
-    /// @dev The word every transfer reads: record dates and rules.
-    struct Common {
-        uint24 recordDateCount;
-        uint40 lastRecordTime; // [UTC seconds]
-        uint40 priorRecordTime; // [UTC seconds]
-        uint24 holderCount;
-        uint24 maxHolders;
-        uint24 minLotUnits;
-        uint40 lockedUntil; // [UTC seconds]
-        uint16 classMask;
-        uint8 switches;
-        uint8 identityVersion;
-    }
-
     Common internal _common;
     mapping(address holder => Account) internal _accounts;
-    mapping(address holder => mapping(uint256 epoch => Past)) private _past;
+    /// @dev An entry kept under epoch n is the account as it stood from its own `epoch` until before n. By `pastEpoch`
+    ///      the entries form a chain.
+    mapping(address holder => mapping(uint256 epoch => Account)) private _past;
     uint256[] private _recordTimes; // [UTC seconds], ascending
 
     /// @inheritdoc IRecordDates
@@ -94,82 +64,69 @@ abstract contract UnitRegister is IRecordDates, ERC20Permit {
     }
 
     function balanceOf(address holder) public view virtual override returns (uint256) {
-        return holder == address(0) ? 0 : _accounts[holder].units;
+        return holder == address(0) ? 0 : _accounts[holder].units();
     }
 
     function totalSupply() public view virtual override returns (uint256) {
-        return _accounts[address(0)].units;
+        return _accounts[address(0)].units();
     }
 
     function _declareRecordDate(uint256 recordTime) internal returns (uint256 recordId) {
-        Common memory common = _readCommon();
+        Common common = _common;
         require(recordTime >= block.timestamp, RecordTimeInPast(recordTime, block.timestamp));
         require(
-            recordTime >= common.lastRecordTime, RecordTimesNotAscending(recordTime, common.lastRecordTime)
+            recordTime >= common.lastRecordTime(), RecordTimesNotAscending(recordTime, common.lastRecordTime())
         );
-        recordId = common.recordDateCount;
-        if (recordId > 0 && recordTime == common.lastRecordTime) return recordId;
+        recordId = common.recordDateCount();
+        if (recordId > 0 && recordTime == common.lastRecordTime()) return recordId;
 
         ++recordId;
         _recordTimes.push(recordTime);
-        _common.recordDateCount = SafeCast.toUint24(recordId);
-        _common.priorRecordTime = common.lastRecordTime;
-        _common.lastRecordTime = SafeCast.toUint40(recordTime);
+        _common = common.withRecordDate(SafeCast.toUint24(recordId), SafeCast.toUint40(recordTime));
 
         emit RecordDateDeclared(recordId, recordTime);
     }
 
-    /// @dev One place that unpacks a word, and one that packs it: each is long in bytecode.
-    function _readAccount(address holder) internal view returns (Account memory) {
-        return _accounts[holder];
-    }
-
-    function _writeAccount(address holder, Account memory account) internal {
-        _accounts[holder] = account;
-    }
-
-    function _readCommon() internal view returns (Common memory) {
-        return _common;
-    }
-
-    /// @dev Moves units between two different accounts that were read before, and writes both back.
-    function _write(
-        address from,
-        Account memory sender,
-        address to,
-        Account memory receiver,
-        uint256 units,
-        Common memory common
-    ) internal {
-        uint24 epoch = _epoch(common);
-        _keepPast(from, sender, epoch);
-        _keepPast(to, receiver, epoch);
-        uint24 holders = common.holderCount;
-        if (from == address(0)) sender.units = SafeCast.toUint128(sender.units + units);
-        else if ((sender.units -= uint128(units)) == 0) --holders;
-        if (to == address(0)) {
-            receiver.units -= uint128(units);
+    /// @dev Moves units between two different accounts that were read before, and writes both back. The caller has
+    ///      checked that the sender has them.
+    function _write(address from, Account sender, address to, Account receiver, uint256 units, Common common)
+        internal
+    {
+        uint256 epoch = _epoch(common);
+        uint256 holders = common.holderCount();
+        sender = _withPast(from, sender, epoch);
+        receiver = _withPast(to, receiver, epoch);
+        if (from == address(0)) {
+            sender = sender.withUnits(SafeCast.toUint128(sender.units() + units));
         } else {
-            if (receiver.units == 0) ++holders;
-            receiver.units += uint128(units);
+            uint256 left = sender.units() - units;
+            if (left == 0) --holders;
+            sender = sender.withUnits(left);
+        }
+        if (to == address(0)) {
+            receiver = receiver.withUnits(receiver.units() - units);
+        } else {
+            if (receiver.units() == 0) ++holders;
+            // no more than the supply, which fits
+            receiver = receiver.withUnits(receiver.units() + units);
         }
 
-        _writeAccount(from, sender);
-        _writeAccount(to, receiver);
-        if (holders != common.holderCount) _common.holderCount = holders;
+        _accounts[from] = sender;
+        _accounts[to] = receiver;
+        if (holders != common.holderCount()) _common = common.withHolderCount(SafeCast.toUint24(holders));
     }
 
     /// @dev Epochs that are over answer from the chain of entries; one step for each epoch in which the holder dealt
     ///      since. Holders usually claim before they have dealt again, and then there is no step at all.
     function _unitsAt(uint256 recordId, address holder) internal view returns (uint256 units) {
-        Account storage account = _accounts[holder];
-        if (account.epoch < recordId) return account.units;
+        Account account = _accounts[holder];
+        if (account.epoch() < recordId) return account.units();
 
-        uint256 key = account.pastEpoch;
+        uint256 key = account.pastEpoch();
         while (key >= recordId) {
-            Past storage entry = _past[holder][key];
-            if (entry.since < recordId) return entry.units;
-            key = entry.previous;
+            Account entry = _past[holder][key];
+            if (entry.epoch() < recordId) return entry.units();
+            key = entry.pastEpoch();
         }
         return 0;
     }
@@ -183,21 +140,19 @@ abstract contract UnitRegister is IRecordDates, ERC20Permit {
     }
 
     /// @dev An account without units leaves no entry: a gap in the chain reads as nothing held.
-    function _keepPast(address holder, Account memory account, uint24 epoch) private {
-        if (account.epoch == epoch) return;
-        if (account.units > 0) {
-            _past[holder][epoch] =
-                Past({units: account.units, since: account.epoch, previous: account.pastEpoch});
-            account.pastEpoch = epoch;
-        }
-        account.epoch = epoch;
+    function _withPast(address holder, Account account, uint256 epoch) private returns (Account) {
+        if (account.epoch() == epoch) return account;
+        if (account.units() == 0) return account.withEpoch(epoch, account.pastEpoch());
+
+        _past[holder][epoch] = account.asPast();
+        return account.withEpoch(epoch, epoch);
     }
 
     /// @dev Usually at most the last record date is still to come; then no date is read from storage.
-    function _epoch(Common memory common) private view returns (uint24 epoch) {
-        epoch = common.recordDateCount;
-        if (epoch == 0 || block.timestamp > common.lastRecordTime) return epoch;
-        if (--epoch == 0 || block.timestamp > common.priorRecordTime) return epoch;
+    function _epoch(Common common) private view returns (uint256 epoch) {
+        epoch = common.recordDateCount();
+        if (epoch == 0 || block.timestamp > common.lastRecordTime()) return epoch;
+        if (--epoch == 0 || block.timestamp > common.priorRecordTime()) return epoch;
         while (epoch > 0 && block.timestamp <= _recordTimes[epoch - 1]) --epoch;
     }
 }

@@ -45,7 +45,7 @@ interface IIdentityRegistry {
 
     function isSubscribed(address token) external view returns (bool);
 
-    /// @notice What tokens copy: country | investorClass << 16 | validUntil << 24; 0 for a wallet without identity.
+    /// @notice What tokens copy: investorClass | country << 8 | validUntil << 24; 0 for a wallet without identity.
     function passportOf(address wallet) external view returns (uint256 passport);
 
     function identityOf(address wallet) external view returns (Identity memory);
