@@ -77,3 +77,13 @@ def test_no_machine_path_and_no_secret_is_in_the_sources():
             continue
         text = path.read_text("utf-8", errors="ignore")
         assert not [word for word in forbidden if word in text], name
+
+
+def test_the_documented_adapter_runs_and_prints_what_it_says():
+    page = (ROOT / "docs" / "contracts.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (output,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+
+    assert printed.stdout == output
