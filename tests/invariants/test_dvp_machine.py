@@ -241,6 +241,7 @@ class SettlementMachine(RuleBasedStateMachine):
             buyer=self.people[buyer].address,
             units=max(1, self.units[seller] * units_percent // 100),
             cash_usd6=max(1, self.usd6[buyer] * cash_percent // 100),
+            min_fill_units=max(1, self.units[seller] * units_percent // 100),
             trade_time=now,
             settle_from=now,
             deadline=now + WINDOW_S,
