@@ -5,14 +5,14 @@ import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 
 import {IHoldable} from "../interfaces/IHoldable.sol";
 
-/// @title HoldableBond
+/// @title OddBond
 /// @notice Test only: a register with holds, restrictions of single pairs, and bad habits of its own.
-/// @dev | habit        | effect                                                |
-///      | `HoldsLess`  | a hold is one unit smaller than asked                 |
-///      | `HoldsWrong` | a hold names somebody else as payee                   |
-///      | `KeepsHolds` | refuses to release                                    |
-///      | `Delivers`   | one unit less than asked when a hold is executed      |
-contract HoldableBond is IHoldable, ERC20 {
+/// @dev | habit          | effect                                              |
+///      | `HoldsLess`    | a hold is one unit smaller than asked               |
+///      | `HoldsWrong`   | a hold names somebody else as payee                 |
+///      | `KeepsHolds`   | refuses to release                                  |
+///      | `DeliversLess` | delivers one unit less when a hold is executed      |
+contract OddBond is IHoldable, ERC20 {
     enum Habit {
         None,
         HoldsLess,
@@ -29,7 +29,7 @@ contract HoldableBond is IHoldable, ERC20 {
     mapping(address holder => uint256) private _heldUnits;
     mapping(address from => mapping(address to => uint8)) private _codes;
 
-    constructor() ERC20("Holdable bond", "HB") {}
+    constructor() ERC20("Odd bond", "OB") {}
 
     function mint(address to, uint256 units) external {
         _mint(to, units);
