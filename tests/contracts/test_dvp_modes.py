@@ -259,7 +259,7 @@ def test_neither_party_steps_back_alone_once_matched(market):
     with reverts("AlreadyDone", party=market.seller.address):
         cancel(market, terms, market.seller)
     with reverts("NotExpired", deadline=terms.deadline):
-        close(market, terms, at_s=terms.deadline)
+        close(market, terms, at_s=terms.deadline - 1)
     settle_agreed(market, terms, at_s=terms.deadline)
 
     assert units_of(market, market.buyer) == 10

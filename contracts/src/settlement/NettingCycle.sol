@@ -49,6 +49,7 @@ abstract contract NettingCycle is SettlementBook {
     /// @dev A cycle being worked out. Cells are participants times assets.
     struct Netting {
         bytes32[] ids;
+        uint256[] places; // four bytes each
         bool[] kept;
         uint256[] units; // [1e0] left of each instruction
         uint256[] usd6; // [1e6] left of each instruction
@@ -107,6 +108,7 @@ abstract contract NettingCycle is SettlementBook {
         uint256 count = cycle.instructions.length;
         uint256 cells = cycle.participants.length * cycle.assets.length;
         netting.ids = new bytes32[](count);
+        netting.places = new uint256[](count);
         netting.kept = new bool[](count);
         netting.units = new uint256[](count);
         netting.usd6 = new uint256[](count);
@@ -138,35 +140,39 @@ abstract contract NettingCycle is SettlementBook {
 
     /// @dev Checks every instruction and adds up the positions of those that take part.
     function _collect(Cycle calldata cycle, Netting memory netting, CycleRule rule) private {
-        for (uint256 i = 0; i < cycle.instructions.length; ++i) {
+        for (uint256 i = 0; i < netting.ids.length; ++i) {
             Instruction calldata terms = cycle.instructions[i];
             bytes32 id = instructionId(terms);
+            uint256 place = uint32(bytes4(cycle.places[i * PLACE_BYTES:(i + 1) * PLACE_BYTES]));
             netting.ids[i] = id;
-            _requirePlaces(cycle, i, id);
+            netting.places[i] = place;
+            _requirePlaces(cycle, terms, place, id);
             require(terms.mode == Mode.Allowance, WrongMode(id, terms.mode, Mode.Allowance));
-            Entry storage entry = _entries[id];
-            Status status = entry.status;
+            Entry memory entry = _entries[id];
             if (rule == CycleRule.AllOrNone) {
-                require(_isAgreed(status), WrongStatus(id, status, Status.Matched));
-                _requireSettleable(id, terms, status);
-            } else if (!_isAgreed(status)) {
+                require(_isAgreed(entry.status), WrongStatus(id, entry.status, Status.Matched));
+                _requireSettleable(id, terms, entry.status);
+            } else if (!_isAgreed(entry.status)) {
                 emit Dropped(id, terms.tradeId, DropReason.NotOpen);
                 continue;
             } else if (block.timestamp < terms.settleFrom || block.timestamp > terms.deadline) {
                 emit Dropped(id, terms.tradeId, DropReason.NotDue);
                 continue;
             }
-            (address token, uint256 code) = _restriction(cycle, netting, i);
+            (address token, uint256 code) = _restriction(terms, netting, place);
             if (code != 0) {
                 require(rule == CycleRule.DropLatest, PairRestricted(id, token, code));
                 emit Dropped(id, terms.tradeId, DropReason.Restricted);
                 continue;
             }
 
-            (netting.units[i], netting.usd6[i]) = _left(terms, entry.filledUnits);
+            (uint256 units, uint256 usd6) = _left(terms, entry.filledUnits);
+            netting.units[i] = units;
+            netting.usd6[i] = usd6;
             netting.kept[i] = true;
             ++netting.keptCount;
-            _addToPositions(cycle, netting, i, 1);
+            // forge-lint: disable-next-line(unsafe-typecast) -- amounts have 128 bits
+            _addToPositions(netting, place, int256(units), int256(usd6));
         }
     }
 
@@ -174,9 +180,11 @@ abstract contract NettingCycle is SettlementBook {
         return status == Status.Matched || status == Status.Failed;
     }
 
-    function _requirePlaces(Cycle calldata cycle, uint256 index, bytes32 id) private pure {
-        Instruction calldata terms = cycle.instructions[index];
-        (uint256 seller, uint256 buyer, uint256 bond, uint256 cash) = _places(cycle, index);
+    function _requirePlaces(Cycle calldata cycle, Instruction calldata terms, uint256 place, bytes32 id)
+        private
+        pure
+    {
+        (uint256 seller, uint256 buyer, uint256 bond, uint256 cash) = _unpack(place);
         _requireAt(cycle.participants, seller, terms.seller, id);
         _requireAt(cycle.participants, buyer, terms.buyer, id);
         _requireAt(cycle.assets, bond, terms.bond, id);
@@ -187,24 +195,21 @@ abstract contract NettingCycle is SettlementBook {
         require(place < list.length && list[place] == expected, WrongPlace(id, place, expected));
     }
 
-    function _places(Cycle calldata cycle, uint256 index)
+    function _unpack(uint256 place)
         private
         pure
         returns (uint256 seller, uint256 buyer, uint256 bond, uint256 cash)
     {
-        uint256 start = index * PLACE_BYTES;
-        bytes4 places = bytes4(cycle.places[start:start + PLACE_BYTES]);
-        return (uint8(places[0]), uint8(places[1]), uint8(places[2]), uint8(places[3]));
+        return (place >> 24, (place >> 16) & 0xff, (place >> 8) & 0xff, place & 0xff);
     }
 
     /// @dev Whether the two could have traded alone. An ERC-1404 token that does not answer refuses.
-    function _restriction(Cycle calldata cycle, Netting memory netting, uint256 index)
+    function _restriction(Instruction calldata terms, Netting memory netting, uint256 place)
         private
         view
         returns (address token, uint256 code)
     {
-        Instruction calldata terms = cycle.instructions[index];
-        (uint256 seller, uint256 buyer, uint256 bond, uint256 cash) = _places(cycle, index);
+        (uint256 seller, uint256 buyer, uint256 bond, uint256 cash) = _unpack(place);
         code = _restrictionIn(netting, bond, terms.bond, seller, terms.seller, buyer, terms.buyer);
         if (code != 0) return (terms.bond, code);
         code = _restrictionIn(netting, cash, terms.cash, buyer, terms.buyer, seller, terms.seller);
@@ -259,12 +264,14 @@ abstract contract NettingCycle is SettlementBook {
             uint256 index = netting.cursors[cell] - 1;
             netting.cursors[cell] = index;
             if (!netting.kept[index]) continue;
-            (uint256 seller, uint256 buyer, uint256 bond, uint256 cash) = _places(cycle, index);
+            uint256 place = netting.places[index];
+            (uint256 seller, uint256 buyer, uint256 bond, uint256 cash) = _unpack(place);
             bool goesOut = (seller == participant && bond == asset) || (buyer == participant && cash == asset);
             if (!goesOut) continue;
             netting.kept[index] = false;
             --netting.keptCount;
-            _addToPositions(cycle, netting, index, -1);
+            // forge-lint: disable-next-line(unsafe-typecast) -- amounts have 128 bits
+            _addToPositions(netting, place, -int256(netting.units[index]), -int256(netting.usd6[index]));
             emit Dropped(netting.ids[index], cycle.instructions[index].tradeId, DropReason.Short);
         }
     }
@@ -288,15 +295,11 @@ abstract contract NettingCycle is SettlementBook {
 
     /* MOVING */
 
-    /// @dev Adds an instruction to the four cells it touches, or takes it away.
-    function _addToPositions(Cycle calldata cycle, Netting memory netting, uint256 index, int256 sign) private pure {
-        (uint256 seller, uint256 buyer, uint256 bond, uint256 cash) = _places(cycle, index);
-        uint256 width = cycle.assets.length;
+    /// @dev Adds an instruction to the four cells it touches, or takes it away when the amounts are negative.
+    function _addToPositions(Netting memory netting, uint256 place, int256 units, int256 usd6) private pure {
+        (uint256 seller, uint256 buyer, uint256 bond, uint256 cash) = _unpack(place);
+        uint256 width = netting.screens.length;
         int256[] memory positions = netting.positions;
-        // forge-lint: disable-start(unsafe-typecast) -- amounts have 128 bits
-        int256 units = int256(netting.units[index]) * sign;
-        int256 usd6 = int256(netting.usd6[index]) * sign;
-        // forge-lint: disable-end(unsafe-typecast)
         positions[seller * width + bond] -= units;
         positions[buyer * width + bond] += units;
         positions[buyer * width + cash] -= usd6;
