@@ -1,6 +1,7 @@
 """ABI encoding with named structs: mappings, dataclasses or tuples in, named tuples out.
 
-A mapping is matched by the struct's field names; a dataclass or tuple by position.
+A mapping is matched by the struct's field names; a dataclass or tuple by position. A field named by a word of
+Python comes out with an underscore: `from_`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from keyword import iskeyword
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -87,4 +89,4 @@ def _named(item: Mapping[str, Any], value: Any) -> Any:
 
 @cache
 def _record(names: tuple[str, ...]) -> Any:
-    return namedtuple("Record", names)
+    return namedtuple("Record", [f"{name}_" if iskeyword(name) else name for name in names])
