@@ -1,8 +1,8 @@
 """Settlement instructions as all parties sign them (EIP-712), equal to the structs of the contracts.
 
-    Instruction ──instruction_digest──► id, and what both parties sign     (DvPSettlement)
-    MultiLeg    ──multi_leg_digest────► id, and what every giver signs     (MultiLegSettlement)
-    matched instructions ──build_cycle──► the argument of `settleCycle`
+Instruction ──instruction_digest──► id, and what both parties sign     (DvPSettlement)
+MultiLeg    ──multi_leg_digest────► id, and what every giver signs     (MultiLegSettlement)
+matched instructions ──build_cycle──► the argument of `settleCycle`
 """
 
 from __future__ import annotations

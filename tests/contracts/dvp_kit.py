@@ -15,7 +15,15 @@ from eth_utils.crypto import keccak
 
 from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.engine import Account, Receipt
-from rwa_sim.chain.instruction import Cycle, Instruction, Mode, Signed, Status, build_cycle, instruction_digest
+from rwa_sim.chain.instruction import (
+    Cycle,
+    Instruction,
+    Mode,
+    Signed,
+    Status,
+    build_cycle,
+    instruction_digest,
+)
 from tests.contracts.kit import DOLLAR, Market, agree, allow, fund, issue, sign
 
 NOTHING = b""
@@ -93,9 +101,7 @@ def net(
 ) -> Receipt:
     """One netting cycle."""
     cycle = trades if isinstance(trades, Cycle) else build_cycle(trades)
-    return market.dvp.send(
-        "settleCycle", cycle, int(drop), sender=market.stranger, at_s=at_s, gas=ROOMY_GAS
-    )
+    return market.dvp.send("settleCycle", cycle, int(drop), sender=market.stranger, at_s=at_s, gas=ROOMY_GAS)
 
 
 def entry(market: Market, terms: Instruction) -> Any:
@@ -183,5 +189,3 @@ def _sign_typed(
 def numbered(terms: Instruction, number: int) -> Instruction:
     """The same terms under another reference."""
     return replace(terms, trade_id=number.to_bytes(32, "big"))
-
-

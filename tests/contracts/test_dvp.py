@@ -110,9 +110,7 @@ def test_settle_walks_down_its_ladder(market):
     terms = replace(terms, units=10)
     for min_fill_units in (0, 11):
         terms = replace(terms, min_fill_units=min_fill_units)
-        with reverts(
-            "InvalidMinFill", id=trade_of(market, terms), minFillUnits=min_fill_units, units=10
-        ):
+        with reverts("InvalidMinFill", id=trade_of(market, terms), minFillUnits=min_fill_units, units=10):
             attempt()
 
     terms = replace(terms, min_fill_units=10)

@@ -80,9 +80,7 @@ def test_settle_with_authorization_walks_down_its_ladder(market, cash):
     with reverts("NotSigned", party=market.seller.address):
         pay_by_authorization(market, terms, authorization, both=(NOTHING, NOTHING))
     with reverts("NotSigned", party=market.buyer.address):
-        pay_by_authorization(
-            market, terms, authorization, both=(signatures(market, terms)[0], NOTHING)
-        )
+        pay_by_authorization(market, terms, authorization, both=(signatures(market, terms)[0], NOTHING))
     assert standing(market, cash) == BEFORE, "an authorised payment is not an agreed trade"
     pay_by_authorization(market, terms, authorization)
 

@@ -832,7 +832,13 @@ def test_settle_each_settles_what_can(market):
     late = replace(late, deadline=market.now_s)
     match(market, dear)
     last = numbered(good, 9)
-    trades = [signed(market, good), Signed(dear), Signed(unsigned), signed(market, late), signed(market, last)]
+    trades = [
+        signed(market, good),
+        Signed(dear),
+        Signed(unsigned),
+        signed(market, late),
+        signed(market, last),
+    ]
     before = books(market)
 
     receipt = market.dvp.send("settleEach", trades, sender=market.stranger)

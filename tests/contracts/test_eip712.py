@@ -93,7 +93,9 @@ def test_python_and_solidity_sign_the_same(market, golden):
     for name, terms in instructions(market).items():
         digest = instruction_digest(terms, chain_id, dvp.address)
         assert dvp.call("instructionId", terms) == digest, name
-        both = [sign_instruction(terms, chain_id, dvp.address, people[who]) for who in (terms.seller, terms.buyer)]
+        both = [
+            sign_instruction(terms, chain_id, dvp.address, people[who]) for who in (terms.seller, terms.buyer)
+        ]
         vectors[name] = written(terms) | {"digest": digest.hex(), "signatures": [s.hex() for s in both]}
     for name, legs in leg_sets(market).items():
         digest = multi_leg_digest(legs, chain_id, legs_book.address)
@@ -124,7 +126,8 @@ def test_the_contract_takes_the_signatures_of_the_file(market):
     dvp = placed(market, "DvPSettlement")
     terms = instructions(market)["plain"]
     both = [
-        sign_instruction(terms, market.chain.chain_id, dvp.address, who) for who in (market.seller, market.buyer)
+        sign_instruction(terms, market.chain.chain_id, dvp.address, who)
+        for who in (market.seller, market.buyer)
     ]
 
     dvp.send("matchSigned", terms, *both, sender=market.stranger)
@@ -175,7 +178,9 @@ def test_the_domain_is_told(market, contract, version):
 
 
 def components(contract: str) -> list[dict]:
-    return next(e for e in artifact(contract).abi if e.get("name") == "instructionId")["inputs"][0]["components"]
+    return next(e for e in artifact(contract).abi if e.get("name") == "instructionId")["inputs"][0][
+        "components"
+    ]
 
 
 def declared(parts: list[dict]) -> str:

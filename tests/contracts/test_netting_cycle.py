@@ -112,7 +112,9 @@ def all_allowed(market) -> None:
 def test_the_lists_walk_down_their_ladder(market):
     trades = ring(market)
     good = build_cycle(trades)
-    people = tuple(sorted((market.chain.account(f"p{n}").address for n in range(33)), key=lambda a: int(a, 16)))
+    people = tuple(
+        sorted((market.chain.account(f"p{n}").address for n in range(33)), key=lambda a: int(a, 16))
+    )
 
     with reverts("TooMany", count=129, max=128):
         net(market, replace(good, instructions=trades[:1] * 129))
@@ -221,10 +223,14 @@ def test_only_the_differences_move(market):
     assert len(list(market.cash.events(receipt, "Transfer"))) == 2
 
 
-@pytest.mark.parametrize(("fault", "error"), [("status", "WrongStatus"), ("early", "TooEarly"), ("late", "Expired")])
+@pytest.mark.parametrize(
+    ("fault", "error"), [("status", "WrongStatus"), ("early", "TooEarly"), ("late", "Expired")]
+)
 def test_all_or_none_refuses_a_trade_that_is_not_ready(market, fault, error):
     trades = list(ring(market))
-    extra = deal(market, 9, market.seller, market.buyer, settle_from=market.now_s + (DAY_S if fault == "early" else 0))
+    extra = deal(
+        market, 9, market.seller, market.buyer, settle_from=market.now_s + (DAY_S if fault == "early" else 0)
+    )
     extra = replace(extra, deadline=extra.settle_from + (50 if fault == "late" else DAY_S))
     if fault != "status":
         match(market, extra)
@@ -526,11 +532,15 @@ def test_with_plenty_of_units_it_is_the_rule_of_one_asset(deployed, tape, stock)
         plenty = {name: (1_000, usd6) for name, (_, usd6) in stock.items()}
         trades, free = play(market, tape, plenty)
         queue = [
-            Payment(payment_id=str(n), payer=terms.buyer, payee=terms.seller, amount=Fraction(terms.cash_usd6))
+            Payment(
+                payment_id=str(n), payer=terms.buyer, payee=terms.seller, amount=Fraction(terms.cash_usd6)
+            )
             for n, terms in enumerate(trades)
         ]
         opening = {who: Fraction(usd6) for (who, asset), usd6 in free.items() if asset == market.cash.address}
-        expected = {int(payment.payment_id) for payment in resolve(opening, queue, Rule.BECH_SORAMAKI).settled}
+        expected = {
+            int(payment.payment_id) for payment in resolve(opening, queue, Rule.BECH_SORAMAKI).settled
+        }
 
         net(market, trades, drop=True)
 

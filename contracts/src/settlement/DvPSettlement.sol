@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {IERC3009} from "@openzeppelin/contracts/interfaces/draft-IERC3009.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import {IDvPSettlement} from "../interfaces/IDvPSettlement.sol";
 import {IHoldable} from "../interfaces/IHoldable.sol";
@@ -37,8 +36,6 @@ uint256 constant ALL_LEFT = type(uint256).max;
 /// cash that the buyer cannot receive waits for him.
 /// ROLES. None. Nobody can move anything that was not agreed to.
 contract DvPSettlement is IDvPSettlement, NettingCycle {
-    using SafeERC20 for IERC20;
-
     /// @inheritdoc IDvPSettlement
     mapping(address cash => mapping(address buyer => uint256)) public parkedUsd6; // [1e6]
 
@@ -161,6 +158,13 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         require(msg.sender == address(this), OnlyBook(msg.sender));
 
         _settle(terms, sellerSignature, buyerSignature, ALL_LEFT);
+    }
+
+    /// @notice The book's call to itself, so that a refund that goes wrong can be undone alone.
+    function refundAsBook(bytes32 id, address cash, address buyer, uint256 usd6) external {
+        require(msg.sender == address(this), OnlyBook(msg.sender));
+
+        _move(id, cash, address(this), buyer, usd6);
     }
 
     /* END */
@@ -354,22 +358,18 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         }
     }
 
-    /// @dev Gives back what is locked; neither token can stop the other, nor the end of the trade. What the book no
-    ///      longer has is what the buyer got, whatever the token says.
+    /// @dev Gives back what is locked; neither token can stop the other, nor the end of the trade. The cash goes back
+    ///      to the last unit, or all of it waits: a fee would be paid out of another trade's escrow.
     function _unlock(bytes32 id, Instruction calldata terms, uint256 filledUnits) private {
         (, uint256 usd6) = _left(terms, filledUnits);
         bool unitsReleased = false;
         try IHoldable(terms.bond).releaseHold(_holdId(id, terms.seller)) {
             unitsReleased = true;
         } catch {}
-        uint256 before = IERC20(terms.cash).balanceOf(address(this));
-        // slither-disable-next-line unused-return -- measured instead
-        IERC20(terms.cash).trySafeTransfer(terms.buyer, usd6);
-        uint256 sentUsd6 = before - IERC20(terms.cash).balanceOf(address(this));
-        uint256 keptUsd6 = sentUsd6 < usd6 ? usd6 - sentUsd6 : 0;
-        if (keptUsd6 > 0) {
-            parkedUsd6[terms.cash][terms.buyer] += keptUsd6;
-            emit RefundParked(terms.cash, terms.buyer, keptUsd6);
+        try this.refundAsBook(id, terms.cash, terms.buyer, usd6) {}
+        catch {
+            parkedUsd6[terms.cash][terms.buyer] += usd6;
+            emit RefundParked(terms.cash, terms.buyer, usd6);
         }
 
         emit Unlocked(id, terms.tradeId, unitsReleased, usd6);
