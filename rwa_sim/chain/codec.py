@@ -1,7 +1,6 @@
 """ABI encoding with named structs: mappings, dataclasses or tuples in, named tuples out.
 
-A mapping is matched by the struct's field names; a dataclass or tuple by position. A field named by a word of
-Python comes out with an underscore: `from_`.
+A mapping is matched by the struct's field names; a dataclass or tuple by position.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from keyword import iskeyword
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -89,4 +87,4 @@ def _named(item: Mapping[str, Any], value: Any) -> Any:
 
 @cache
 def _record(names: tuple[str, ...]) -> Any:
-    return namedtuple("Record", [f"{name}_" if iskeyword(name) else name for name in names])
+    return namedtuple("Record", names)

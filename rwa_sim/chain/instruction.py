@@ -23,7 +23,7 @@ INSTRUCTION_TYPE = (
     "Instruction(bytes32 tradeId,address bond,address cash,address seller,address buyer,uint128 units,"
     "uint128 cashUsd6,uint128 minFillUnits,uint64 tradeTime,uint64 settleFrom,uint64 deadline,uint8 mode)"
 )
-LEG_TYPE = "Leg(address token,address from,address to,uint256 amount)"
+LEG_TYPE = "Leg(address token,address giver,address receiver,uint256 amount)"
 MULTI_LEG_TYPE = (
     "MultiLegInstruction(bytes32 tradeId,Leg[] legs,uint64 tradeTime,uint64 settleFrom,uint64 deadline)"
     + LEG_TYPE

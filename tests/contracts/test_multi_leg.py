@@ -66,11 +66,10 @@ class Desk:
 
     def settle(self, terms: MultiLeg, signatures=None, at_s=None):
         found = self.signatures(terms) if signatures is None else signatures
-        wire = replace(terms, legs=[wire_leg(leg) for leg in terms.legs])
-        return self.book.send("settle", wire, found, sender=self.market.stranger, at_s=at_s)
+        return self.book.send("settle", terms, found, sender=self.market.stranger, at_s=at_s)
 
     def cancel(self, terms: MultiLeg, by: Account):
-        return self.book.send("cancel", replace(terms, legs=[wire_leg(leg) for leg in terms.legs]), sender=by)
+        return self.book.send("cancel", terms, sender=by)
 
     def status(self, terms: MultiLeg) -> int:
         return self.book.call("statusOf", self.id_of(terms))
@@ -85,10 +84,6 @@ class Desk:
         dollars = Leg(market.cash.address, market.buyer.address, market.seller.address, 1_100 * DOLLAR)
         euros = Leg(self.euro.address, market.seller.address, market.buyer.address, 1_000 * DOLLAR)
         return self.agree(dollars, euros, **changes)
-
-
-def wire_leg(leg: Leg) -> tuple:
-    return (leg.token, leg.giver, leg.receiver, leg.amount)
 
 
 @pytest.fixture
@@ -210,8 +205,7 @@ def test_a_token_that_misbehaves_stops_all(desk, mood, error):
 def test_a_token_that_settles_again_from_its_hook_is_kept_out(desk):
     market, terms = desk.market, desk.fx()
     inner = desk.fx(trade_id=bytes(32))
-    wire = replace(inner, legs=[wire_leg(leg) for leg in inner.legs])
-    call = desk.book.encode("settle", wire, desk.signatures(inner))
+    call = desk.book.encode("settle", inner, desk.signatures(inner))
     desk.euro.send("setHook", desk.book.address, call, sender=market.third)
     desk.euro.send("setMood", 7, sender=market.third)
 
@@ -233,8 +227,7 @@ def test_a_dealer_passes_on_what_he_does_not_have(desk):
     )
     before = books(market)
     assert givers_of(terms) == (seller, dealer, buyer), "the dealer gives twice and signs once"
-    wire = replace(terms, legs=[wire_leg(leg) for leg in terms.legs])
-    assert desk.book.call("giversOf", wire) == givers_of(terms)
+    assert desk.book.call("giversOf", terms) == givers_of(terms)
 
     desk.settle(terms)
 

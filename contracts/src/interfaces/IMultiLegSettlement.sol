@@ -17,8 +17,8 @@ interface IMultiLegSettlement {
     /// @notice One movement. @param amount In the token's smallest unit.
     struct Leg {
         address token;
-        address from;
-        address to;
+        address giver;
+        address receiver;
         uint256 amount;
     }
 

@@ -76,12 +76,12 @@ contract OddBond is IHoldable, ERC20 {
         require(msg.sender == held.notary, NotNotary(holdId, msg.sender, held.notary));
         require(block.timestamp <= held.expiresAt, HoldExpiryPassed(holdId, held.expiresAt, block.timestamp));
         _holds[holdId].units -= uint128(units);
-        _heldUnits[held.from] -= units;
+        _heldUnits[held.holder] -= units;
         if (habit == Habit.DeliversLess) --units;
 
         emit HoldExecuted(holdId, units, held.units - units);
 
-        _transfer(held.from, held.to, units);
+        _transfer(held.holder, held.payee, units);
     }
 
     function releaseHold(bytes32 holdId) external {
@@ -90,11 +90,11 @@ contract OddBond is IHoldable, ERC20 {
         require(held.units > 0, NoHold(holdId));
         bool early = block.timestamp <= held.expiresAt;
         require(
-            !early || msg.sender == held.notary || msg.sender == held.to,
+            !early || msg.sender == held.notary || msg.sender == held.payee,
             NotReleaser(holdId, msg.sender, held.expiresAt)
         );
         delete _holds[holdId];
-        _heldUnits[held.from] -= held.units;
+        _heldUnits[held.holder] -= held.units;
 
         emit HoldReleased(holdId, msg.sender, held.units);
     }

@@ -292,7 +292,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         IHoldable bond = IHoldable(terms.bond);
         bond.holdFrom(id, terms.seller, terms.buyer, address(this), terms.units, terms.deadline);
         IHoldable.Hold memory placed = bond.holdOf(holdId);
-        bool asAsked = placed.from == terms.seller && placed.to == terms.buyer && placed.notary == address(this)
+        bool asAsked = placed.holder == terms.seller && placed.payee == terms.buyer && placed.notary == address(this)
             && placed.expiresAt >= terms.deadline;
         require(
             asAsked && placed.units == terms.units,

@@ -26,10 +26,10 @@ uint256 constant MAX_LEGS = 16;
 contract MultiLegSettlement is IMultiLegSettlement, EIP712, ReentrancyGuardTransient {
     using SafeERC20 for IERC20;
 
-    bytes32 private constant LEG_TYPEHASH = keccak256("Leg(address token,address from,address to,uint256 amount)");
+    bytes32 private constant LEG_TYPEHASH = keccak256("Leg(address token,address giver,address receiver,uint256 amount)");
     bytes32 private constant INSTRUCTION_TYPEHASH = keccak256(
         "MultiLegInstruction(bytes32 tradeId,Leg[] legs,uint64 tradeTime,uint64 settleFrom,uint64 deadline)"
-        "Leg(address token,address from,address to,uint256 amount)"
+        "Leg(address token,address giver,address receiver,uint256 amount)"
     );
 
     mapping(bytes32 id => Status) private _status;
@@ -102,7 +102,7 @@ contract MultiLegSettlement is IMultiLegSettlement, EIP712, ReentrancyGuardTrans
         _requireLegs(id, instruction.legs);
         for (uint256 i = 0; i < instruction.legs.length; ++i) {
             Leg calldata leg = instruction.legs[i];
-            require(leg.from != leg.to, SameParty(id, leg.from));
+            require(leg.giver != leg.receiver, SameParty(id, leg.giver));
             require(leg.amount > 0, EmptyLeg(id, i));
         }
         require(block.timestamp >= instruction.settleFrom, TooEarly(id, instruction.settleFrom, block.timestamp));
@@ -128,19 +128,19 @@ contract MultiLegSettlement is IMultiLegSettlement, EIP712, ReentrancyGuardTrans
     function _givers(Leg[] calldata legs) private pure returns (address[] memory givers) {
         uint256 count = 0;
         for (uint256 i = 0; i < legs.length; ++i) {
-            if (!_gives(legs, legs[i].from, i)) ++count;
+            if (!_gives(legs, legs[i].giver, i)) ++count;
         }
         givers = new address[](count);
         uint256 next = 0;
         for (uint256 i = 0; i < legs.length; ++i) {
-            if (!_gives(legs, legs[i].from, i)) givers[next++] = legs[i].from;
+            if (!_gives(legs, legs[i].giver, i)) givers[next++] = legs[i].giver;
         }
     }
 
-    /// @dev Whether one of the first `count` legs is from the account.
+    /// @dev Whether one of the first `count` legs is given by the account.
     function _gives(Leg[] calldata legs, address account, uint256 count) private pure returns (bool) {
         for (uint256 i = 0; i < count; ++i) {
-            if (legs[i].from == account) return true;
+            if (legs[i].giver == account) return true;
         }
         return false;
     }
@@ -148,12 +148,12 @@ contract MultiLegSettlement is IMultiLegSettlement, EIP712, ReentrancyGuardTrans
     /// @dev What left and what arrived are both measured: a fee on either side was not signed for.
     function _move(bytes32 id, Leg calldata leg) private {
         IERC20 token = IERC20(leg.token);
-        uint256 fromBefore = token.balanceOf(leg.from);
-        uint256 toBefore = token.balanceOf(leg.to);
-        token.safeTransferFrom(leg.from, leg.to, leg.amount);
-        uint256 received = token.balanceOf(leg.to) - toBefore;
+        uint256 fromBefore = token.balanceOf(leg.giver);
+        uint256 toBefore = token.balanceOf(leg.receiver);
+        token.safeTransferFrom(leg.giver, leg.receiver, leg.amount);
+        uint256 received = token.balanceOf(leg.receiver) - toBefore;
         require(received == leg.amount, LegNotDelivered(id, leg.token, received, leg.amount));
-        uint256 sent = fromBefore - token.balanceOf(leg.from);
+        uint256 sent = fromBefore - token.balanceOf(leg.giver);
         require(sent == leg.amount, LegNotDelivered(id, leg.token, sent, leg.amount));
     }
 }
