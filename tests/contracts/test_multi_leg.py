@@ -12,7 +12,8 @@ settle
 └── given all legs are ready                            all move, in order, once
     ├── one signature however many legs one gives; none from who only receives
     ├── payment versus payment
-    └── a dealer passes on what he does not have
+    ├── a dealer passes on what he does not have
+    └── any legs settle exactly when each is covered in its turn
 
 cancel
 ├── given it is over                                    reverts WrongStatus
@@ -26,12 +27,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.engine import Account
 from rwa_sim.chain.instruction import Leg, MultiLeg, givers_of, multi_leg_digest, sign_multi_leg
 from tests.conftest import reverts
-from tests.contracts.kit import DAY_S, DOLLAR, Market, allow, block, books, event, fund, issue, moved
+from tests.contracts.kit import (
+    DAY_S,
+    DOLLAR,
+    Market,
+    allow,
+    block,
+    books,
+    event,
+    fund,
+    issue,
+    moved,
+    rolled_back,
+)
 
 ORDER_OF_SECP256K1 = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 SETTLED, CANCELLED = 1, 2
@@ -238,6 +253,52 @@ def test_a_dealer_passes_on_what_he_does_not_have(desk):
         ("usd6", "third"): 10 * DOLLAR,
         ("usd6", "seller"): 1_000 * DOLLAR,
     }
+
+
+@settings(max_examples=25)
+@given(
+    legs=st.lists(
+        st.tuples(st.sampled_from(["bond", "cash"]), st.permutations(range(3)), st.integers(1, 6)),
+        min_size=1,
+        max_size=8,
+    ),
+    stock=st.lists(st.integers(0, 8), min_size=6, max_size=6),
+)
+def test_any_legs_settle_exactly_when_each_is_covered_in_its_turn(deployed, legs, stock):
+    market = deployed
+    with rolled_back(market.chain):
+        book = deploy(market.chain, "MultiLegSettlement", sender=market.third)
+        desk = Desk(market, book, market.cash)
+        people = (market.seller, market.buyer, market.third)
+        tokens = {"bond": market.bond, "cash": market.cash}
+        held = {("bond", n): stock[n] for n in range(3)} | {("cash", n): stock[3 + n] for n in range(3)}
+        for n, who in enumerate(people):
+            issue(market, who, stock[n])
+            fund(market, who, stock[3 + n])
+            for token in tokens.values():
+                allow(token, who, book)
+        before, covered = dict(held), True
+        for name, (giver, receiver, _), amount in legs:
+            held[name, giver] -= amount
+            held[name, receiver] += amount
+            covered = covered and held[name, giver] >= 0
+        terms = desk.agree(
+            *(
+                Leg(tokens[name].address, people[giver].address, people[receiver].address, amount)
+                for name, (giver, receiver, _), amount in legs
+            )
+        )
+
+        if covered:
+            desk.settle(terms)
+        else:
+            with reverts("ERC20InsufficientBalance"):
+                desk.settle(terms)
+
+        expected = held if covered else before
+        assert expected == {
+            (name, n): tokens[name].call("balanceOf", people[n].address) for name, n in expected
+        }
 
 
 def test_who_only_receives_signs_nothing(desk):
