@@ -13,7 +13,7 @@ from eth_abi.abi import encode
 from eth_account import Account as EthAccount
 from eth_utils.crypto import keccak
 
-from rwa_sim.chain.contract import Contract, deploy
+from rwa_sim.chain.contract import Contract
 from rwa_sim.chain.engine import Account, Receipt
 from rwa_sim.chain.instruction import (
     Cycle,
@@ -144,10 +144,9 @@ def ready(market: Market, who: Account, units: int, usd6: int) -> None:
 
 
 def signed_cash(market: Market, usd6: int = 1_000 * DOLLAR) -> Contract:
-    """A cash token that moves on signature; the buyer has some and has allowed nothing."""
-    cash = deploy(market.chain, "SignedCash", sender=market.third)
-    cash.send("mint", market.buyer.address, usd6, sender=market.third)
-    return cash
+    """The market's cash; the buyer has some and has allowed nothing."""
+    fund(market, market.buyer, usd6)
+    return market.cash
 
 
 def authorize(
@@ -155,7 +154,7 @@ def authorize(
 ) -> dict[str, Any]:
     """The buyer's authorisation to the book over the price, its nonce the instruction's id."""
     fields = {
-        "cash": Contract(market.chain, "SignedCash", terms.cash),
+        "cash": Contract(market.chain, "Stablecoin", terms.cash),
         "to": market.dvp.address,
         "value": terms.cash_usd6,
         "after": 0,

@@ -1,7 +1,7 @@
 """Every way to settle, in every cash token that misbehaves: complete, or as if it had not been tried
 
 way      settle, part, batch, each, attempt, from a lock, netted
-token    one habit each of `HostileCash`
+token    one habit each of `HostileCash`, and every animal of the zoo
 
 given the token is honest        the trade settles, to the unit
 given it misbehaves              every balance, hold, escrow and state is what it was
@@ -38,6 +38,7 @@ from tests.contracts.dvp_kit import (
     status,
 )
 from tests.contracts.kit import DOLLAR, Market, agree, allow, books, event, issue, settle
+from tests.contracts.zoo import ZOO
 
 PRICE = 1_000 * DOLLAR
 MOODS = (
@@ -239,3 +240,43 @@ def test_the_books_calls_to_itself_are_not_for_tokens(market):
     assert decode_revert(event(cash, receipt, "Reentered", ok=False)["result"]).error == "OnlyBook"
     with reverts("OnlyBook", caller=market.third.address):
         market.dvp.send("refundAsBook", bytes(32), cash.address, market.third.address, 1, sender=market.third)
+
+
+# ── the zoo ────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("animal", ZOO, ids=lambda animal: animal.name)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_animal_settles_exactly_or_not_at_all(market, way, animal):
+    """Whether it settles is the animal's own word; if it does not, nothing has moved, a lock included."""
+    cash = animal.deploy(market.chain, market.third)
+    cash.send("mint", market.buyer.address, 2 * PRICE, sender=market.third)
+    allow(cash, market.buyer, market.dvp)
+    issue(market, market.seller, 10)
+    allow(market.bond, market.seller, market.dvp)
+    if animal.after:
+        parties = {"seller": market.seller.address, "buyer": market.buyer.address}
+        animal.after(cash, market.third, parties)
+    terms = agree(market, cash=cash.address)
+
+    def held() -> list[int]:
+        people = (market.seller, market.buyer, market.dvp)
+        units = [market.bond.call("balanceOf", who.address) for who in people]
+        return [*units, *(cash.call("balanceOf", who.address) for who in people)]
+
+    before = held()
+    try:
+        terms = prepared(market, cash, way)
+        way(market, terms)
+    except Reverted:
+        pass
+
+    changed = [after - was for after, was in zip(held(), before, strict=True)]
+    if animal.settles:
+        assert status(market, terms) is Status.SETTLED, animal.why
+        assert changed == [-10, 10, 0, PRICE, -PRICE, 0]
+    elif way is by_release and status(market, terms) is Status.HELD:
+        assert changed == [0, 0, 0, 0, -PRICE, PRICE], f"locked whole: {animal.why}"
+    else:
+        assert status(market, terms) is not Status.SETTLED, animal.why
+        assert changed == [0] * 6
