@@ -244,6 +244,8 @@ def test_the_books_calls_to_itself_are_not_for_tokens(market):
 
 # ── the zoo ────────────────────────────────────────────────────────────────
 
+ABOVE_ATTEMPT_GAS = {"huge return"}  # dearer than the gas of one recorded attempt; `settle` takes it
+
 
 @pytest.mark.parametrize("animal", ZOO, ids=lambda animal: animal.name)
 @pytest.mark.parametrize("way", WAYS)
@@ -272,7 +274,8 @@ def test_every_animal_settles_exactly_or_not_at_all(market, way, animal):
         pass
 
     changed = [after - was for after, was in zip(held(), before, strict=True)]
-    if animal.settles:
+    too_dear = animal.name in ABOVE_ATTEMPT_GAS and way in (by_each, by_attempt)
+    if animal.settles and not too_dear:
         assert status(market, terms) is Status.SETTLED, animal.why
         assert changed == [-10, 10, 0, PRICE, -PRICE, 0]
     elif way is by_release and status(market, terms) is Status.HELD:
