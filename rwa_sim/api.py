@@ -13,7 +13,7 @@ from rwa_sim.chain.anvil import AnvilEngine
 from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, deploy_deal
 from rwa_sim.chain.engine import Account, Engine, Receipt
-from rwa_sim.chain.instruction import Instruction, sign_instruction
+from rwa_sim.chain.instruction import Instruction, Mode, sign_instruction
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.chain.tester import TesterEngine
 from rwa_sim.domain.money import usd_text
@@ -42,6 +42,7 @@ __all__ = [
     "Instruction",
     "MeterReading",
     "MeterSpec",
+    "Mode",
     "OracleNetwork",
     "PeriodSchedule",
     "Receipt",

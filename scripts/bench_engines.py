@@ -42,7 +42,7 @@ FAR = 4_000_000_000  # UTC seconds
 
 def instruction(number: int, dvp: str, bond: str, cash: str, seller: str, buyer: str) -> Instruction:
     """One unit for one dollar."""
-    return Instruction(number.to_bytes(32, "big"), bond, cash, seller, buyer, 1, 1_000_000, 1, 1, FAR)
+    return Instruction(number.to_bytes(32, "big"), bond, cash, seller, buyer, 1, 1_000_000, 1, 1, 1, FAR)
 
 
 class EngineMarket:

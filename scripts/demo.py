@@ -91,7 +91,9 @@ def settle(trade_id: str, units: int, cash_usd6: int) -> None:
     """One transaction moves both legs, or neither."""
     now, bond, cash, dvp = chain.head().timestamp_s, deal.bond, deal.cash, deal.dvp
     parties, times = (bond.address, cash.address, alice.address, bob.address), (now, now, now + 60)
-    instruction = rwa.Instruction(trade_id.encode().ljust(32, b"\0"), *parties, units, cash_usd6, *times)
+    instruction = rwa.Instruction(
+        trade_id.encode().ljust(32, b"\0"), *parties, units, cash_usd6, units, *times
+    )
     both = [rwa.sign_instruction(instruction, chain.chain_id, dvp.address, who) for who in (alice, bob)]
     try:
         dvp.send("settle", instruction, *both, sender=anyone)

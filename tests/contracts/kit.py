@@ -36,7 +36,7 @@ from rwa_sim.chain.deploy import (
     encode_step,
 )
 from rwa_sim.chain.engine import Account, Engine, Receipt
-from rwa_sim.chain.instruction import Instruction, sign_instruction
+from rwa_sim.chain.instruction import Instruction, Status, sign_instruction
 from rwa_sim.domain.tranches import ClassTerms, Step, StepKind, Trigger
 from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
 
@@ -248,7 +248,7 @@ def open_trade(market: Market, units: int = 10, usd6: int = 1_000 * DOLLAR) -> N
 
 
 def agree(market: Market, **changes: Any) -> Instruction:
-    """The terms of one trade: 10 units for 1,000 dollars within a day, unless said otherwise."""
+    """The terms of one trade: 10 units for 1,000 dollars within a day, all or none, unless said otherwise."""
     terms = Instruction(
         trade_id=b"trade 1".ljust(32, b"\0"),
         bond=market.bond.address,
@@ -257,6 +257,7 @@ def agree(market: Market, **changes: Any) -> Instruction:
         buyer=market.buyer.address,
         units=10,
         cash_usd6=1_000 * DOLLAR,
+        min_fill_units=changes.get("units", 10),
         trade_time=market.now_s,
         settle_from=market.now_s,
         deadline=market.now_s + DAY_S,
@@ -295,9 +296,9 @@ def cancel(market: Market, terms: Instruction, by: Account, at_s: int | None = N
 
 
 def trade_status(market: Market, terms: Instruction) -> str:
-    """None, Settled or Cancelled."""
+    """None, Matched, Held, Settled, Failed or Cancelled."""
     trade = market.dvp.call("instructionId", terms)
-    return ("None", "Settled", "Cancelled")[market.dvp.call("statusOf", trade)]
+    return Status(market.dvp.call("statusOf", trade)).name.capitalize()
 
 
 # ── cash flow ──────────────────────────────────────────────────────────────

@@ -31,7 +31,7 @@ ADMIN, AGENT, STRANGER, HOLDER = "admin", "agent", "stranger", "holder"
 CALLERS = (ADMIN, AGENT, STRANGER, HOLDER)
 NOBODY: tuple[str, ...] = ()
 DENIED = "AccessControlUnauthorizedAccount"
-DENIALS = (DENIED, "OnlyFeed", "OnlyAgent", "NotParty", "NotMinter")
+DENIALS = (DENIED, "OnlyFeed", "OnlyAgent", "NotParty", "NotMinter", "OnlyBook")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,27 @@ TABLE: dict[str, dict[str, Row]] = {
         "retire": ANYONE,
         "release": ANYONE,
     },
-    "DvPSettlement": {"settle": ANYONE, "cancel": Row(NOBODY, "NotParty")},
+    "DvPSettlement": {
+        "affirm": Row(NOBODY, "NotParty"),
+        "matchSigned": ANYONE,
+        "matchBatch": ANYONE,
+        "hold": ANYONE,
+        "holdWithAuthorization": ANYONE,
+        "settle": ANYONE,
+        "settlePart": ANYONE,
+        "settleWithAuthorization": ANYONE,
+        "settleWithPermit": ANYONE,
+        "settleBatch": ANYONE,
+        "settleEach": ANYONE,
+        "settleAsBook": Row(NOBODY, "OnlyBook"),
+        "refundAsBook": Row(NOBODY, "OnlyBook"),
+        "attempt": ANYONE,
+        "settleCycle": ANYONE,
+        "cancel": Row(NOBODY, "NotParty"),
+        "close": ANYONE,
+        "releaseRefund": ANYONE,
+        "releaseUnits": ANYONE,
+    },
 }
 CELLS = [
     (contract, function, caller)
@@ -123,7 +143,6 @@ def test_no_contract_takes_native_money(contract):
 def arguments(market: Market) -> dict[str, tuple]:
     """Well-formed arguments: whoever is allowed gets at least past the guard."""
     holder, other, role = market.third.address, market.buyer.address, keccak(text="SOME_ROLE")
-    terms = agree(market)
     config = {
         "signers": [market.nodes[0].address],
         "quorum": 1,
@@ -168,8 +187,33 @@ def arguments(market: Market) -> dict[str, tuple]:
         "distribute": (),
         "callNotes": (),
         "release": (other,),
-        "settle": (terms, b"", b""),
+    }
+
+
+def book_arguments(market: Market) -> dict[str, tuple]:
+    """The same for the settlement book, where every step names its trade."""
+    terms, signature = agree(market), (0, 0, 27, bytes(32), bytes(32))
+    unsigned = (terms, b"", b"")
+    return {
+        "affirm": (terms,),
+        "matchSigned": unsigned,
+        "matchBatch": ([],),
+        "hold": unsigned,
+        "holdWithAuthorization": (*unsigned, signature),
+        "settle": unsigned,
+        "settlePart": (*unsigned, 1),
+        "settleWithAuthorization": (*unsigned, signature),
+        "settleWithPermit": (*unsigned, signature),
+        "settleBatch": ([],),
+        "settleEach": ([],),
+        "settleAsBook": unsigned,
+        "refundAsBook": (bytes(32), market.cash.address, market.third.address, 1),
+        "attempt": (terms,),
+        "settleCycle": (([], [], [], b""), 0),
         "cancel": (terms,),
+        "close": (terms,),
+        "releaseRefund": (market.cash.address, market.buyer.address),
+        "releaseUnits": (terms,),
     }
 
 
@@ -189,7 +233,9 @@ def test_the_guard_lets_through_whom_the_table_names(market, contract, function,
         "renounceRole": (keccak(text="SOME_ROLE"), who.address),
         ("BondToken", "retire"): (market.third.address,),
         ("Waterfall", "retire"): (0, [market.third.address]),
-    }.get(function if function == "renounceRole" else (contract, function)) or arguments(market)[function]
+    }.get(function if function == "renounceRole" else (contract, function)) or (
+        book_arguments(market) if contract == "DvPSettlement" else arguments(market)
+    )[function]
 
     try:
         target.send(function, *args, sender=who)

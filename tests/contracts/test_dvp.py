@@ -5,6 +5,7 @@ settle
 └── given the trade is open
     ├── when one account is both parties                reverts SameParty
     ├── when a leg is empty                             reverts EmptyLeg (units, then cash)
+    ├── when the smallest part is nothing, or above all reverts InvalidMinFill
     ├── when before its first second                    reverts TooEarly
     ├── when after its deadline                         reverts Expired; AT the deadline it settles
     ├── when a party did not sign these terms here      reverts NotSigned (seller, then buyer)
@@ -87,7 +88,7 @@ def test_settle_walks_down_its_ladder(market):
     def attempt(seller_signature=NOTHING, buyer_signature=NOTHING):
         settle(market, terms, seller_signature=seller_signature, buyer_signature=buyer_signature, at_s=now)
 
-    with reverts("WrongStatus", id=trade_of(market, terms), actual=2, expected=0):
+    with reverts("WrongStatus", id=trade_of(market, terms), actual=5, expected=1):
         attempt()
 
     terms = replace(terms, trade_id=b"second".ljust(32))
@@ -107,6 +108,12 @@ def test_settle_walks_down_its_ladder(market):
         attempt()
 
     terms = replace(terms, units=10)
+    for min_fill_units in (0, 11):
+        terms = replace(terms, min_fill_units=min_fill_units)
+        with reverts("InvalidMinFill", id=trade_of(market, terms), minFillUnits=min_fill_units, units=10):
+            attempt()
+
+    terms = replace(terms, min_fill_units=10)
     with reverts("TooEarly", id=trade_of(market, terms), settleFrom=now + 1_000, nowSeconds=market.now_s + 1):
         attempt()
 
@@ -234,7 +241,7 @@ def test_settle_twice_reverts_and_moves_once(market):
     settle(market, terms)
     before = books(market)
 
-    with reverts("WrongStatus", id=trade_of(market, terms), actual=1, expected=0):
+    with reverts("WrongStatus", id=trade_of(market, terms), actual=3, expected=1):
         settle(market, terms)
 
     assert books(market) == before
@@ -254,7 +261,7 @@ def test_settle_twice_in_one_block_moves_once(market):
     )
 
     assert first.ok and not second.ok
-    with reverts("WrongStatus", actual=1):
+    with reverts("WrongStatus", actual=3):
         market.dvp.accepted(second, "settle")
     assert moved(before, books(market)) == SETTLED_ONCE
 
@@ -428,8 +435,9 @@ def test_settle_with_a_signature_that_is_not_the_sellers_for_this_trade_here_rev
         {"trade_id": bytes(32)},
         {"bond": "cash"},
         {"cash": "bond"},
-        {"units": 9},
+        {"units": 11},
         {"cash_usd6": 1_000 * DOLLAR + 1},
+        {"min_fill_units": 9},
         {"trade_time": 1},
         {"settle_from": 1},
         {"deadline": 2**64 - 1},
@@ -645,7 +653,7 @@ def test_cancel_walks_down_its_ladder(market):
     settle(market, settled)
     before = books(market)
 
-    with reverts("WrongStatus", id=trade_of(market, settled), actual=1, expected=0):
+    with reverts("WrongStatus", id=trade_of(market, settled), actual=3, expected=0):
         cancel(market, settled, market.stranger)
 
     terms = agree(market)
@@ -673,9 +681,9 @@ def test_a_cancelled_trade_never_settles_nor_is_cancelled_again(market, cancelle
     cancel(market, terms, getattr(market, canceller))
     before = books(market)
 
-    with reverts("WrongStatus", actual=2, expected=0):
+    with reverts("WrongStatus", actual=5, expected=1):
         settle(market, terms)
-    with reverts("WrongStatus", actual=2, expected=0):
+    with reverts("WrongStatus", actual=5, expected=0):
         cancel(market, terms, market.seller)
 
     assert books(market) == before

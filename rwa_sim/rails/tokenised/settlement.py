@@ -101,6 +101,7 @@ class Settlement:
             buyer=buyer.address,
             units=trade.units,
             cash_usd6=trade.cash_usd6,
+            min_fill_units=trade.units,  # all or none
             trade_time=trade.executed_at_s,
             settle_from=trade.executed_at_s,
             deadline=self._deadline_s(trade),
