@@ -27,6 +27,7 @@ SETTINGS: dict[str, Any] = {
     "evmVersion": "cancun",
     "metadata": {"bytecodeHash": "none", "appendCBOR": False},
 }
+BUILD_FORMAT = 2  # of contracts.json; a cache of another format is built anew
 # The pipeline by folder, the rest through the IR (docs/decisions/0011): tokens have many short functions, and only the
 # direct pipeline finds one of them in a few steps.
 DIRECT_FOLDERS = ("src/bond/", "src/cash/", "src/mocks/")
@@ -164,7 +165,7 @@ def _resolve(unit: str, target: str) -> str:
 
 
 def _hash(sources: dict[str, dict[str, str]]) -> str:
-    material = json.dumps([SOLC_VERSION, SETTINGS, DIRECT_FOLDERS, sources], sort_keys=True)
+    material = json.dumps([BUILD_FORMAT, SOLC_VERSION, SETTINGS, DIRECT_FOLDERS, sources], sort_keys=True)
     return hashlib.sha256(material.encode()).hexdigest()
 
 
@@ -190,6 +191,7 @@ def _own_contracts(output: dict[str, Any]) -> dict[str, Any]:
             continue
         for name, contract in contracts.items():
             found[name] = {
+                "folder": unit.split("/")[1],
                 "abi": contract["abi"],
                 "bytecode": contract["evm"]["bytecode"]["object"],
                 "runtime_size": len(contract["evm"]["deployedBytecode"]["object"]) // 2,
