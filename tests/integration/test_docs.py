@@ -84,6 +84,8 @@ def test_the_documented_adapter_runs_and_prints_what_it_says():
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (output,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
 
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
 
     assert printed.stdout == output
