@@ -86,7 +86,9 @@ def build() -> dict[str, Any]:
             return cached
     requests = [
         _request(sources, [unit for unit in _own(sources) if unit.startswith(DIRECT_FOLDERS)], via_ir=False),
-        _request(sources, [unit for unit in _own(sources) if not unit.startswith(DIRECT_FOLDERS)], via_ir=True),
+        _request(
+            sources, [unit for unit in _own(sources) if not unit.startswith(DIRECT_FOLDERS)], via_ir=True
+        ),
     ]
     outputs = [compile_standard_json(request, CONTRACTS_DIR, BUILD_FILE.parent) for request in requests]
     for output in outputs:

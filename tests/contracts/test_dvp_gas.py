@@ -21,7 +21,7 @@ from rwa_sim.chain.instruction import Instruction, Mode, Signed, build_cycle
 from tests.contracts.dvp_kit import hold, hold_terms, match, numbered, ready, settle_agreed
 from tests.contracts.kit import DOLLAR, Market, agree, settle, sign
 
-CEILING = {"settle": 135_000, "batch, same pair": 76_000, "batch, distinct": 103_000, "netted": 43_000}
+CEILING = {"settle": 130_000, "batch, same pair": 73_000, "batch, distinct": 96_000, "netted": 39_000}
 COUNT = 50
 PARTICIPANTS = 10
 GAS = 200_000_000

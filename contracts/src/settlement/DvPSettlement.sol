@@ -93,7 +93,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         bytes32 id = instructionId(terms);
         Entry memory entry = _entries[id];
         _requireSettleable(id, terms, entry.status);
-        require(terms.mode == Mode.Allowance, WrongMode(id, terms.mode, Mode.Allowance));
+        _requireMode(id, terms, Mode.Allowance);
         _requireConsents(id, terms, entry, sellerSignature, buyerSignature);
         (uint256 units, uint256 usd6) = _left(terms, entry.filledUnits);
 
@@ -121,7 +121,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
 
     /// @inheritdoc IDvPSettlement
     function settleBatch(Signed[] calldata trades) external nonReentrant {
-        require(trades.length <= MAX_BATCH, TooMany(trades.length, MAX_BATCH));
+        _requireAtMost(trades.length, MAX_BATCH);
 
         for (uint256 i = 0; i < trades.length; ++i) {
             _settle(trades[i].terms, trades[i].sellerSignature, trades[i].buyerSignature, ALL_LEFT);
@@ -130,7 +130,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
 
     /// @inheritdoc IDvPSettlement
     function settleEach(Signed[] calldata trades) external nonReentrant returns (bool[] memory settled) {
-        require(trades.length <= MAX_BATCH, TooMany(trades.length, MAX_BATCH));
+        _requireAtMost(trades.length, MAX_BATCH);
 
         settled = new bool[](trades.length);
         for (uint256 i = 0; i < trades.length; ++i) {
@@ -144,7 +144,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
     function attempt(Instruction calldata terms) external nonReentrant returns (bool settled) {
         bytes32 id = instructionId(terms);
         Status status = _entries[id].status;
-        require(status != Status.None, WrongStatus(id, status, Status.Matched));
+        _requireStatus(status != Status.None, id, status, Status.Matched);
         _requireSettleable(id, terms, status);
 
         bytes calldata nothing = msg.data[:0]; // both have agreed on chain
@@ -155,14 +155,14 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
     function settleAsBook(Instruction calldata terms, bytes calldata sellerSignature, bytes calldata buyerSignature)
         external
     {
-        require(msg.sender == address(this), OnlyBook(msg.sender));
+        _requireBook();
 
         _settle(terms, sellerSignature, buyerSignature, ALL_LEFT);
     }
 
     /// @notice The book's call to itself, so that a refund that goes wrong can be undone alone.
     function refundAsBook(bytes32 id, address cash, address buyer, uint256 usd6) external {
-        require(msg.sender == address(this), OnlyBook(msg.sender));
+        _requireBook();
 
         _move(id, cash, address(this), buyer, usd6);
     }
@@ -174,12 +174,11 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         bytes32 id = instructionId(terms);
         Entry memory entry = _entries[id];
         bool isHeld = entry.status == Status.Held;
-        require(
-            entry.status != Status.Settled && entry.status != Status.Cancelled,
-            WrongStatus(id, entry.status, Status.None)
+        _requireStatus(
+            entry.status != Status.Settled && entry.status != Status.Cancelled, id, entry.status, Status.None
         );
         bool bySeller = _requireParty(id, terms);
-        require(!(bySeller ? entry.sellerCancels : entry.buyerCancels), AlreadyDone(id, msg.sender));
+        _requireNew(id, bySeller ? entry.sellerCancels : entry.buyerCancels);
 
         if (bySeller) entry.sellerCancels = true;
         else entry.buyerCancels = true;
@@ -198,9 +197,11 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         bytes32 id = instructionId(terms);
         Entry memory entry = _entries[id];
         bool isHeld = entry.status == Status.Held;
-        require(
+        _requireStatus(
             isHeld || entry.status == Status.Matched || entry.status == Status.Failed,
-            WrongStatus(id, entry.status, Status.Matched)
+            id,
+            entry.status,
+            Status.Matched
         );
         require(block.timestamp > terms.deadline, NotExpired(id, terms.deadline, block.timestamp));
 
@@ -228,7 +229,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
     function releaseUnits(Instruction calldata terms) external nonReentrant {
         bytes32 id = instructionId(terms);
         Status status = _entries[id].status;
-        require(status == Status.Cancelled, WrongStatus(id, status, Status.Cancelled));
+        _requireStatus(status == Status.Cancelled, id, status, Status.Cancelled);
 
         IHoldable(terms.bond).releaseHold(_holdId(id, terms.seller));
     }
@@ -247,6 +248,10 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
     }
 
     /* INTERNALS */
+
+    function _requireBook() private view {
+        require(msg.sender == address(this), OnlyBook(msg.sender));
+    }
 
     function _settle(
         Instruction calldata terms,
@@ -275,13 +280,12 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
     {
         id = instructionId(terms);
         Entry memory entry = _entries[id];
-        require(
-            entry.status == Status.None || entry.status == Status.Matched,
-            WrongStatus(id, entry.status, Status.Matched)
+        _requireStatus(
+            entry.status == Status.None || entry.status == Status.Matched, id, entry.status, Status.Matched
         );
-        require(terms.mode == Mode.Hold, WrongMode(id, terms.mode, Mode.Hold));
+        _requireMode(id, terms, Mode.Hold);
         _requireTerms(id, terms);
-        require(block.timestamp <= terms.deadline, Expired(id, terms.deadline, block.timestamp));
+        _requireByDeadline(id, terms);
         _requireConsents(id, terms, entry, sellerSignature, buyerSignature);
         bytes32 holdId = _holdId(id, terms.seller);
 
@@ -310,7 +314,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         uint256 before = IERC20(terms.bond).balanceOf(terms.buyer);
         IHoldable(terms.bond).executeHold(holdId, units);
         uint256 received = IERC20(terms.bond).balanceOf(terms.buyer) - before;
-        require(received == units, LegNotDelivered(id, terms.bond, received, units));
+        _requireExact(id, terms.bond, received, units);
     }
 
     /// @dev The nonce is the instruction's id: the same authorisation cannot pay for anything else, and only this

@@ -73,7 +73,7 @@ abstract contract NettingCycle is SettlementBook {
             if (!netting.kept[i]) continue;
             bytes32 id = netting.ids[i];
             Entry memory entry = _entries[id];
-            require(_isAgreed(entry.status), WrongStatus(id, entry.status, Status.Matched)); // listed twice
+            _requireStatus(_isAgreed(entry.status), id, entry.status, Status.Matched); // listed twice
             _fill(id, cycle.instructions[i], entry, netting.units[i], netting.usd6[i]);
         }
 
@@ -88,11 +88,9 @@ abstract contract NettingCycle is SettlementBook {
 
     function _requireLists(Cycle calldata cycle) private pure {
         uint256 count = cycle.instructions.length;
-        require(count <= MAX_CYCLE, TooMany(count, MAX_CYCLE));
-        require(
-            cycle.participants.length <= MAX_PARTICIPANTS, TooMany(cycle.participants.length, MAX_PARTICIPANTS)
-        );
-        require(cycle.assets.length <= MAX_ASSETS, TooMany(cycle.assets.length, MAX_ASSETS));
+        _requireAtMost(count, MAX_CYCLE);
+        _requireAtMost(cycle.participants.length, MAX_PARTICIPANTS);
+        _requireAtMost(cycle.assets.length, MAX_ASSETS);
         _requireAscending(cycle.participants);
         _requireAscending(cycle.assets);
         require(cycle.places.length == count * PLACE_BYTES, WrongPlaces(cycle.places.length, count * PLACE_BYTES));
@@ -147,10 +145,10 @@ abstract contract NettingCycle is SettlementBook {
             netting.ids[i] = id;
             netting.places[i] = place;
             _requirePlaces(cycle, terms, place, id);
-            require(terms.mode == Mode.Allowance, WrongMode(id, terms.mode, Mode.Allowance));
+            _requireMode(id, terms, Mode.Allowance);
             Entry memory entry = _entries[id];
             if (rule == CycleRule.AllOrNone) {
-                require(_isAgreed(entry.status), WrongStatus(id, entry.status, Status.Matched));
+                _requireStatus(_isAgreed(entry.status), id, entry.status, Status.Matched);
                 _requireSettleable(id, terms, entry.status);
             } else if (!_isAgreed(entry.status)) {
                 emit Dropped(id, terms.tradeId, DropReason.NotOpen);

@@ -39,7 +39,7 @@ abstract contract SettlementBook is IDvPSettlement, EIP712, ReentrancyGuardTrans
         Entry memory entry = _entries[id];
         _requireMatchable(id, terms, entry.status);
         bool bySeller = _requireParty(id, terms);
-        require(!(bySeller ? entry.sellerConsents : entry.buyerConsents), AlreadyDone(id, msg.sender));
+        _requireNew(id, bySeller ? entry.sellerConsents : entry.buyerConsents);
 
         if (bySeller) entry.sellerConsents = true;
         else entry.buyerConsents = true;
@@ -60,7 +60,7 @@ abstract contract SettlementBook is IDvPSettlement, EIP712, ReentrancyGuardTrans
 
     /// @inheritdoc IDvPSettlement
     function matchBatch(Signed[] calldata trades) external nonReentrant {
-        require(trades.length <= MAX_MATCHES, TooMany(trades.length, MAX_MATCHES));
+        _requireAtMost(trades.length, MAX_MATCHES);
 
         for (uint256 i = 0; i < trades.length; ++i) {
             _match(trades[i].terms, trades[i].sellerSignature, trades[i].buyerSignature);
@@ -87,16 +87,16 @@ abstract contract SettlementBook is IDvPSettlement, EIP712, ReentrancyGuardTrans
     /* CHECKS */
 
     function _requireMatchable(bytes32 id, Instruction calldata terms, Status status) private view {
-        require(status == Status.None, WrongStatus(id, status, Status.None));
+        _requireStatus(status == Status.None, id, status, Status.None);
         _requireTerms(id, terms);
-        require(block.timestamp <= terms.deadline, Expired(id, terms.deadline, block.timestamp));
+        _requireByDeadline(id, terms);
     }
 
     function _requireSettleable(bytes32 id, Instruction calldata terms, Status status) internal view {
-        require(_isSettleable(terms, status), WrongStatus(id, status, _readyStatus(terms)));
+        _requireStatus(_isSettleable(terms, status), id, status, _readyStatus(terms));
         _requireTerms(id, terms);
         require(block.timestamp >= terms.settleFrom, TooEarly(id, terms.settleFrom, block.timestamp));
-        require(block.timestamp <= terms.deadline, Expired(id, terms.deadline, block.timestamp));
+        _requireByDeadline(id, terms);
     }
 
     function _isSettleable(Instruction calldata terms, Status status) private pure returns (bool) {
@@ -108,18 +108,42 @@ abstract contract SettlementBook is IDvPSettlement, EIP712, ReentrancyGuardTrans
         return terms.mode == Mode.Hold ? Status.Held : Status.Matched;
     }
 
+    function _requireStatus(bool holds, bytes32 id, Status actual, Status expected) internal pure {
+        require(holds, WrongStatus(id, actual, expected));
+    }
+
+    function _requireMode(bytes32 id, Instruction calldata terms, Mode expected) internal pure {
+        require(terms.mode == expected, WrongMode(id, terms.mode, expected));
+    }
+
+    function _requireByDeadline(bytes32 id, Instruction calldata terms) internal view {
+        require(block.timestamp <= terms.deadline, Expired(id, terms.deadline, block.timestamp));
+    }
+
+    function _requireAtMost(uint256 count, uint256 max) internal pure {
+        require(count <= max, TooMany(count, max));
+    }
+
     function _requireTerms(bytes32 id, Instruction calldata terms) internal pure {
         require(terms.seller != terms.buyer, SameParty(id, terms.seller));
-        require(terms.units > 0 && terms.cashUsd6 > 0, EmptyLeg(id, terms.units, terms.cashUsd6));
+        _requireNotEmpty(id, terms.units, terms.cashUsd6);
         require(
             terms.minFillUnits > 0 && terms.minFillUnits <= terms.units,
             InvalidMinFill(id, terms.minFillUnits, terms.units)
         );
     }
 
+    function _requireNotEmpty(bytes32 id, uint256 units, uint256 usd6) private pure {
+        require(units > 0 && usd6 > 0, EmptyLeg(id, units, usd6));
+    }
+
     function _requireParty(bytes32 id, Instruction calldata terms) internal view returns (bool isSeller) {
         isSeller = msg.sender == terms.seller;
         require(isSeller || msg.sender == terms.buyer, NotParty(id, msg.sender));
+    }
+
+    function _requireNew(bytes32 id, bool isDone) internal view {
+        require(!isDone, AlreadyDone(id, msg.sender));
     }
 
     /// @dev Each party has affirmed before, or signs now.
@@ -146,7 +170,7 @@ abstract contract SettlementBook is IDvPSettlement, EIP712, ReentrancyGuardTrans
             WrongFill(id, units, terms.minFillUnits, leftUnits)
         );
         usd6 = _paidDown(terms, filledUnits + units) - _paidDown(terms, filledUnits);
-        require(usd6 > 0, EmptyLeg(id, units, usd6));
+        _requireNotEmpty(id, units, usd6);
     }
 
     /* AMOUNTS */
@@ -229,8 +253,12 @@ abstract contract SettlementBook is IDvPSettlement, EIP712, ReentrancyGuardTrans
         uint256 toBefore
     ) internal view {
         (uint256 fromAfter, uint256 toAfter) = _balances(token, from, to);
-        require(toAfter == toBefore + amount, LegNotDelivered(id, token, toAfter - toBefore, amount));
-        require(fromBefore == fromAfter + amount, LegNotDelivered(id, token, fromBefore - fromAfter, amount));
+        _requireExact(id, token, toAfter - toBefore, amount);
+        _requireExact(id, token, fromBefore - fromAfter, amount);
+    }
+
+    function _requireExact(bytes32 id, address token, uint256 actual, uint256 expected) internal pure {
+        require(actual == expected, LegNotDelivered(id, token, actual, expected));
     }
 
     function _balances(address token, address from, address to)
