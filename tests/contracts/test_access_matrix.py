@@ -82,6 +82,7 @@ MATRIX: dict[str, dict[str, str]] = {
     | {
         "declare": "ENGINE_ROLE",
         "fund": "ENGINE_ROLE",
+        "declareAndFund": "ENGINE_ROLE",
         "fundArrears": "ENGINE_ROLE",
         "writeOffArrears": "ENGINE_ROLE",
         "claim": NONE,

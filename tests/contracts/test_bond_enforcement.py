@@ -349,9 +349,15 @@ def test_the_entitlement_follows_every_recovery(market):
     enforce(market, "recoveryAddress", market.seller.address, market.third.address, ZERO_ADDRESS)
     enforce(market, "recoveryAddress", market.third.address, market.stranger.address, ZERO_ADDRESS)
 
-    told = market.bond.call("entitlementAt", 1, market.seller.address)
-    assert told == (10, market.stranger.address, True)
-    assert market.bond.call("entitlementAt", 1, market.third.address) == (0, market.stranger.address, True)
+    page = [market.seller.address, market.third.address, market.buyer.address]
+    new = market.stranger.address
+    assert market.bond.call("entitlementsAt", 1, page) == ((10, 0, 0), (new, new, market.buyer.address))
+    enforce(market, "setAddressFrozen", new, True)
+    assert market.bond.call("entitlementsAt", 1, page)[1] == (
+        ZERO_ADDRESS,
+        ZERO_ADDRESS,
+        market.buyer.address,
+    )
     assert market.bond.call("unitsAt", 1, market.stranger.address) == 0
 
 

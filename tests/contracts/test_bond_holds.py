@@ -164,7 +164,7 @@ def test_held_units_do_not_move_and_stay_with_the_holder_of_record(market):
     transfer(market.bond, market.seller, market.buyer, 2)
     wait_until(market.chain, record_s + 1)
 
-    assert market.bond.call("balanceOfAt", market.seller.address, record_s) == 8
+    assert market.bond.call("unitsAt", 1, market.seller.address) == 8
 
 
 def test_execute_walks_down_its_ladder(market):

@@ -21,9 +21,10 @@ import {IERC7943Fungible} from "../interfaces/IERC7943Fungible.sol";
 import {IHoldable} from "../interfaces/IHoldable.sol";
 import {IIdentityRegistry} from "../interfaces/IIdentityRegistry.sol";
 import {IRecordDates} from "../interfaces/IRecordDates.sol";
-import {FROZEN, TransferControl} from "./TransferControl.sol";
+import {FROZEN, RECOVERED, TransferControl} from "./TransferControl.sol";
 import {UnitHolds} from "./UnitHolds.sol";
 import {UnitRegister} from "./UnitRegister.sol";
+import {Account} from "./Words.sol";
 
 uint256 constant MAX_DOCUMENTS = 64;
 
@@ -98,13 +99,23 @@ contract BondToken is IBondToken, IBondFacts, IERC3643Reader, IERC1643, UnitHold
     }
 
     /// @inheritdoc IBondToken
-    function entitlementAt(uint256 recordId, address holder)
+    function entitlementsAt(uint256 recordId, address[] calldata holders)
         external
         view
-        returns (uint256 units, address payee, bool isPayable)
+        returns (uint256[] memory units, address[] memory payees)
     {
-        units = unitsAt(recordId, holder);
-        (payee, isPayable) = payeeOf(holder);
+        _requirePassed(recordId);
+
+        units = new uint256[](holders.length);
+        payees = new address[](holders.length);
+        for (uint256 i = 0; i < holders.length; ++i) {
+            address holder = holders[i];
+            Account account = _accounts[holder];
+            units[i] = _unitsAt(recordId, holder, account);
+            bool isPayable = true;
+            if (account.has(FROZEN | RECOVERED)) (holder, isPayable) = payeeOf(holder);
+            if (isPayable) payees[i] = holder;
+        }
     }
 
     /// @inheritdoc IBondToken

@@ -15,21 +15,21 @@ uint256 constant MAX_MODULES = 4; // rule modules asked by one transfer
 
 // one message a code, each as wide as the longest: a table costs half the bytecode of a chain of returns
 uint8 constant LAST_CODE = 12;
-uint256 constant MESSAGE_WIDTH = 22;
+uint256 constant MESSAGE_WIDTH = 20;
 bytes constant MESSAGES =
-    "no restriction        "
-    "transfers paused      "
-    "sender frozen         "
-    "recipient frozen      "
-    "no valid identity     "
-    "class not admitted    "
-    "units frozen or held  "
-    "lock-up not over      "
-    "countries not admitted"
-    "holding below lot     "
-    "too many holders      "
-    "refused by a module   "
-    "spender frozen        ";
+    "no restriction      "
+    "transfers paused    "
+    "sender frozen       "
+    "recipient frozen    "
+    "no valid identity   "
+    "class not admitted  "
+    "units frozen or held"
+    "lock-up not over    "
+    "country pair        "
+    "holding below lot   "
+    "too many holders    "
+    "refused by a module "
+    "spender frozen      ";
 
 // account flags
 uint256 constant FROZEN = 1;
@@ -153,11 +153,6 @@ abstract contract TransferControl is ITransferControl, UnitRegister, AccessContr
             pairRule: pairRule
         });
         // forge-lint: disable-end(unsafe-typecast)
-    }
-
-    /// @inheritdoc ITransferControl
-    function isCountryPairListed(uint16 from, uint16 to) external view returns (bool) {
-        return _pairListed[_pair(from, to)];
     }
 
     /// @inheritdoc ITransferControl

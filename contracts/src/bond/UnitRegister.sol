@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 import {ERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Permit.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-import {Arrays} from "@openzeppelin/contracts/utils/Arrays.sol";
 
 import {IRecordDates} from "../interfaces/IRecordDates.sol";
 import {Account, Common} from "./Words.sol";
@@ -21,14 +20,12 @@ import {Account, Common} from "./Words.sol";
 /// address(0) is the issuer's side: its units are the total supply.
 /// ROUNDINGS. None: units are whole.
 abstract contract UnitRegister is IRecordDates, ERC20Permit {
-    using Arrays for uint256[];
-
     Common internal _common;
     mapping(address holder => Account) internal _accounts;
     /// @dev An entry kept under epoch n is the account as it stood from its own `epoch` until before n. By `pastEpoch`
     ///      the entries form a chain.
     mapping(address holder => mapping(uint256 epoch => Account)) private _past;
-    uint256[] private _recordTimes; // [UTC seconds], ascending
+    uint40[] private _recordTimes; // [UTC seconds], ascending; six to a storage word
 
     /// @inheritdoc IRecordDates
     function recordDateCount() external view returns (uint256) {
@@ -43,24 +40,13 @@ abstract contract UnitRegister is IRecordDates, ERC20Permit {
 
     /// @inheritdoc IRecordDates
     function unitsAt(uint256 recordId, address holder) public view returns (uint256 units) {
-        uint256 recordTime = recordDate(recordId);
-        require(block.timestamp > recordTime, RecordTimeNotPassed(recordTime, block.timestamp));
-        return _unitsAt(recordId, holder);
+        _requirePassed(recordId);
+        return _unitsAt(recordId, holder, _accounts[holder]);
     }
 
     /// @inheritdoc IRecordDates
     function supplyAt(uint256 recordId) external view returns (uint256 units) {
         return unitsAt(recordId, address(0));
-    }
-
-    /// @inheritdoc IRecordDates
-    function balanceOfAt(address holder, uint256 recordTime) external view returns (uint256 units) {
-        return unitsAt(_recordIdOf(recordTime), holder);
-    }
-
-    /// @inheritdoc IRecordDates
-    function totalSupplyAt(uint256 recordTime) external view returns (uint256 units) {
-        return unitsAt(_recordIdOf(recordTime), address(0));
     }
 
     function balanceOf(address holder) public view virtual override returns (uint256) {
@@ -81,8 +67,8 @@ abstract contract UnitRegister is IRecordDates, ERC20Permit {
         if (recordId > 0 && recordTime == common.lastRecordTime()) return recordId;
 
         ++recordId;
-        _recordTimes.push(recordTime);
-        _common = common.withRecordDate(SafeCast.toUint24(recordId), SafeCast.toUint40(recordTime));
+        _recordTimes.push(SafeCast.toUint40(recordTime));
+        _common = common.withRecordDate(SafeCast.toUint24(recordId), recordTime);
 
         emit RecordDateDeclared(recordId, recordTime);
     }
@@ -118,8 +104,7 @@ abstract contract UnitRegister is IRecordDates, ERC20Permit {
 
     /// @dev Epochs that are over answer from the chain of entries; one step for each epoch in which the holder dealt
     ///      since. Holders usually claim before they have dealt again, and then there is no step at all.
-    function _unitsAt(uint256 recordId, address holder) internal view returns (uint256 units) {
-        Account account = _accounts[holder];
+    function _unitsAt(uint256 recordId, address holder, Account account) internal view returns (uint256 units) {
         if (account.epoch() < recordId) return account.units();
 
         uint256 key = account.pastEpoch();
@@ -131,12 +116,9 @@ abstract contract UnitRegister is IRecordDates, ERC20Permit {
         return 0;
     }
 
-    function _recordIdOf(uint256 recordTime) private view returns (uint256) {
-        uint256 index = _recordTimes.lowerBound(recordTime);
-        require(
-            index < _recordTimes.length && _recordTimes[index] == recordTime, NotARecordDate(recordTime)
-        );
-        return index + 1;
+    function _requirePassed(uint256 recordId) internal view {
+        uint256 recordTime = recordDate(recordId);
+        require(block.timestamp > recordTime, RecordTimeNotPassed(recordTime, block.timestamp));
     }
 
     /// @dev An account without units leaves no entry: a gap in the chain reads as nothing held.

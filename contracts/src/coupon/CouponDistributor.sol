@@ -38,10 +38,21 @@ contract CouponDistributor is ICouponDistributor, AccessControl, Pausable, Reent
 
     /// @dev What a page adds up before it is written once.
     struct Page {
+        uint256[] units; // [1e0] by holder
+        address[] payees; // by holder; address(0) cannot be paid now
+        uint256 taxBps;
+        bool isInherited;
         uint256 paidUsd6;
         uint256 paidUnits;
         uint256 deliveredUsd6;
         uint256 withheldUsd6;
+    }
+
+    /// @dev A holder of record, who is paid for it, and for how many units.
+    struct Payee {
+        address holder;
+        address wallet;
+        uint256 units;
     }
 
     bytes32 public constant ENGINE_ROLE = keccak256("ENGINE_ROLE");
@@ -112,41 +123,24 @@ contract CouponDistributor is ICouponDistributor, AccessControl, Pausable, Reent
         uint256 interestUsd6,
         uint256 principalUsd6
     ) external onlyRole(ENGINE_ROLE) whenNotPaused {
-        require(couponId == lastCouponId + 1, WrongCouponId(couponId, lastCouponId + 1));
-        require(interestUsd6 <= interestDueUsd6, PaidAboveDue(couponId, interestUsd6, interestDueUsd6));
-        require(interestDueUsd6 + principalUsd6 > 0, NothingDeclared(couponId));
-
-        lastCouponId = couponId;
-        Coupon storage c = _coupons[couponId];
-        c.status = CouponStatus.Declared;
-        c.recordTime = recordTime;
-        c.recordId = SafeCast.toUint24(BOND.declareRecordDate(recordTime));
-        c.interestUsd6 = SafeCast.toUint128(interestUsd6);
-        c.principalUsd6 = SafeCast.toUint128(principalUsd6);
-        if (interestDueUsd6 > interestUsd6) {
-            c.arrearsUsd6 = SafeCast.toUint128(interestDueUsd6 - interestUsd6);
-            c.arrearsBeforeUsd6 = SafeCast.toUint128(arrearsBookedUsd6);
-            arrearsBookedUsd6 += c.arrearsUsd6;
-        }
-
-        emit CouponDeclared(couponId, recordTime, interestDueUsd6, interestUsd6, principalUsd6);
+        _declare(couponId, recordTime, interestDueUsd6, interestUsd6, principalUsd6);
     }
 
     /// @inheritdoc ICouponDistributor
     function fund(uint256 couponId) external onlyRole(ENGINE_ROLE) whenNotPaused nonReentrant {
-        Coupon storage c = _couponForWriting(couponId);
-        _requireStatus(couponId, c, CouponStatus.Declared);
+        _fund(couponId);
+    }
 
-        uint256 amountUsd6 = uint256(c.interestUsd6) + c.principalUsd6;
-        uint256 carriedUsd6 = carryUsd6;
-        c.status = CouponStatus.Funded;
-        c.fundedUsd6 = SafeCast.toUint128(amountUsd6 + carriedUsd6);
-        if (carriedUsd6 > 0) carryUsd6 = 0;
-        heldUsd6 += amountUsd6;
-
-        emit CouponFunded(couponId, amountUsd6, carriedUsd6);
-
-        if (amountUsd6 > 0) CASH.safeTransferFrom(msg.sender, address(this), amountUsd6);
+    /// @inheritdoc ICouponDistributor
+    function declareAndFund(
+        uint256 couponId,
+        uint64 recordTime,
+        uint256 interestDueUsd6,
+        uint256 interestUsd6,
+        uint256 principalUsd6
+    ) external onlyRole(ENGINE_ROLE) whenNotPaused nonReentrant {
+        _declare(couponId, recordTime, interestDueUsd6, interestUsd6, principalUsd6);
+        _fund(couponId);
     }
 
     /// @inheritdoc ICouponDistributor
@@ -178,21 +172,16 @@ contract CouponDistributor is ICouponDistributor, AccessControl, Pausable, Reent
     function claimMany(uint256 couponId, address[] calldata holders) external whenNotPaused nonReentrant {
         Coupon storage c = _openPage(couponId, holders.length);
 
-        Coupon memory read = c;
-        Page memory page;
-        for (uint256 i = 0; i < holders.length; ++i) {
-            _serve(couponId, read, holders[i], page);
-        }
-        _writePage(couponId, c, page);
+        _claimPage(couponId, c, holders);
     }
 
     /// @inheritdoc ICouponDistributor
     function claim(uint256 couponId) external whenNotPaused nonReentrant {
         Coupon storage c = _openPage(couponId, 1);
 
-        Page memory page;
-        _serve(couponId, c, msg.sender, page);
-        _writePage(couponId, c, page);
+        address[] memory holders = new address[](1);
+        holders[0] = msg.sender;
+        _claimPage(couponId, c, holders);
     }
 
     /// @inheritdoc ICouponDistributor
@@ -200,9 +189,9 @@ contract CouponDistributor is ICouponDistributor, AccessControl, Pausable, Reent
         Coupon storage c = _openPage(couponId, holders.length);
         uint256 fundedUsd6 = arrearsFundedUsd6(couponId);
 
-        Page memory page;
+        Page memory page = _newPage(couponId, c, holders);
         for (uint256 i = 0; i < holders.length; ++i) {
-            _serveArrears(couponId, c, holders[i], fundedUsd6, page);
+            _serveArrears(couponId, c, Payee(holders[i], page.payees[i], page.units[i]), fundedUsd6, page);
         }
         _settleCash(page);
     }
@@ -374,6 +363,49 @@ contract CouponDistributor is ICouponDistributor, AccessControl, Pausable, Reent
 
     /* INTERNALS */
 
+    function _declare(
+        uint256 couponId,
+        uint64 recordTime,
+        uint256 interestDueUsd6,
+        uint256 interestUsd6,
+        uint256 principalUsd6
+    ) private {
+        require(couponId == lastCouponId + 1, WrongCouponId(couponId, lastCouponId + 1));
+        require(interestUsd6 <= interestDueUsd6, PaidAboveDue(couponId, interestUsd6, interestDueUsd6));
+        require(interestDueUsd6 + principalUsd6 > 0, NothingDeclared(couponId));
+
+        lastCouponId = couponId;
+        Coupon storage c = _coupons[couponId];
+        c.status = CouponStatus.Declared;
+        c.recordTime = recordTime;
+        c.recordId = SafeCast.toUint24(BOND.declareRecordDate(recordTime));
+        c.interestUsd6 = SafeCast.toUint128(interestUsd6);
+        c.principalUsd6 = SafeCast.toUint128(principalUsd6);
+        if (interestDueUsd6 > interestUsd6) {
+            c.arrearsUsd6 = SafeCast.toUint128(interestDueUsd6 - interestUsd6);
+            c.arrearsBeforeUsd6 = SafeCast.toUint128(arrearsBookedUsd6);
+            arrearsBookedUsd6 += c.arrearsUsd6;
+        }
+
+        emit CouponDeclared(couponId, recordTime, interestDueUsd6, interestUsd6, principalUsd6);
+    }
+
+    function _fund(uint256 couponId) private {
+        Coupon storage c = _couponForWriting(couponId);
+        _requireStatus(couponId, c, CouponStatus.Declared);
+
+        uint256 amountUsd6 = uint256(c.interestUsd6) + c.principalUsd6;
+        uint256 carriedUsd6 = carryUsd6;
+        c.status = CouponStatus.Funded;
+        c.fundedUsd6 = SafeCast.toUint128(amountUsd6 + carriedUsd6);
+        if (carriedUsd6 > 0) carryUsd6 = 0;
+        heldUsd6 += amountUsd6;
+
+        emit CouponFunded(couponId, amountUsd6, carriedUsd6);
+
+        if (amountUsd6 > 0) CASH.safeTransferFrom(msg.sender, address(this), amountUsd6);
+    }
+
     function _openPage(uint256 couponId, uint256 count) private returns (Coupon storage c) {
         require(count <= MAX_PAGE, TooManyHolders(count, MAX_PAGE));
         c = _couponForWriting(couponId);
@@ -386,82 +418,99 @@ contract CouponDistributor is ICouponDistributor, AccessControl, Pausable, Reent
         c.supplyUnits = SafeCast.toUint128(supplyUnits);
     }
 
-    function _serve(uint256 couponId, Coupon memory c, address holder, Page memory page) private {
-        if (isServed(couponId, holder)) return;
-        (uint256 units, address payee, bool isPayable) = BOND.entitlementAt(c.recordId, holder);
-        if (units == 0) return;
+    function _newPage(uint256 couponId, Coupon storage c, address[] memory holders)
+        private
+        view
+        returns (Page memory page)
+    {
+        (page.units, page.payees) = BOND.entitlementsAt(c.recordId, holders);
+        page.taxBps = _terms.withholdingBps;
+        page.isInherited = couponId <= _inheritedCoupons;
+    }
 
-        uint256 amountUsd6 = CouponMath.shareDown(c.fundedUsd6, units, c.supplyUnits);
-        _served[holder].set(couponId);
-        page.paidUsd6 += amountUsd6;
-        page.paidUnits += units;
-        uint256 interestUsd6 = CouponMath.shareDown(c.interestUsd6, units, c.supplyUnits);
-        uint256 netUsd6 = amountUsd6 - _withhold(couponId, holder, payee, interestUsd6, page);
-
-        if (_deliver(couponId, holder, payee, isPayable, netUsd6, page)) {
-            emit CouponPaid(couponId, holder, units, netUsd6);
-        } else {
-            emit CouponParked(couponId, holder, units, netUsd6);
+    function _claimPage(uint256 couponId, Coupon storage c, address[] memory holders) private {
+        Coupon memory read = c;
+        Page memory page = _newPage(couponId, c, holders);
+        for (uint256 i = 0; i < holders.length; ++i) {
+            _serve(couponId, read, Payee(holders[i], page.payees[i], page.units[i]), page);
         }
+        _writePage(couponId, c, page);
+    }
+
+    function _serve(uint256 couponId, Coupon memory c, Payee memory payee, Page memory page) private {
+        if (payee.units == 0) return;
+        BitMaps.BitMap storage served = _served[payee.holder];
+        if (served.get(couponId)) return;
+        if (page.isInherited && PREDECESSOR.isServed(couponId, payee.holder)) return;
+
+        uint256 amountUsd6 = CouponMath.shareDown(c.fundedUsd6, payee.units, c.supplyUnits);
+        served.set(couponId);
+        page.paidUsd6 += amountUsd6;
+        page.paidUnits += payee.units;
+        uint256 netUsd6 = amountUsd6;
+        if (page.taxBps > 0) {
+            uint256 interestUsd6 = CouponMath.shareDown(c.interestUsd6, payee.units, c.supplyUnits);
+            netUsd6 -= _withhold(couponId, payee, interestUsd6, page);
+        }
+
+        if (_deliver(couponId, payee, netUsd6, page)) emit CouponPaid(couponId, payee.holder, payee.units, netUsd6);
+        else emit CouponParked(couponId, payee.holder, payee.units, netUsd6);
     }
 
     /// @dev Once a coupon's arrears are funded whole and every unit is served, what the floors left is carried.
     function _serveArrears(
         uint256 couponId,
         Coupon storage c,
-        address holder,
+        Payee memory payee,
         uint256 fundedUsd6,
         Page memory page
     ) private {
-        (uint256 units, address payee, bool isPayable) = BOND.entitlementAt(c.recordId, holder);
-        uint256 amountUsd6 = CouponMath.shareDown(fundedUsd6, units, c.supplyUnits);
+        address holder = payee.holder;
+        uint256 amountUsd6 = CouponMath.shareDown(fundedUsd6, payee.units, c.supplyUnits);
         amountUsd6 -= arrearsServedUsd6(couponId, holder);
         _arrearsServedUsd6[couponId][holder] += amountUsd6;
         c.arrearsServedUsd6 += SafeCast.toUint128(amountUsd6);
-        if (fundedUsd6 == c.arrearsUsd6 && units > 0 && !isArrearsClosed(couponId, holder)) {
+        if (fundedUsd6 == c.arrearsUsd6 && payee.units > 0 && !isArrearsClosed(couponId, holder)) {
             _arrearsClosed[holder].set(couponId);
-            c.arrearsServedUnits += SafeCast.toUint128(units);
+            c.arrearsServedUnits += SafeCast.toUint128(payee.units);
             if (c.arrearsServedUnits == c.supplyUnits) {
                 carryUsd6 += c.arrearsUsd6 - c.arrearsServedUsd6;
             }
         }
         if (amountUsd6 == 0) return;
 
-        uint256 netUsd6 = amountUsd6 - _withhold(couponId, holder, payee, amountUsd6, page);
-        if (_deliver(couponId, holder, payee, isPayable, netUsd6, page)) emit ArrearsPaid(couponId, holder, netUsd6);
+        uint256 netUsd6 = amountUsd6 - _withhold(couponId, payee, amountUsd6, page);
+        if (_deliver(couponId, payee, netUsd6, page)) emit ArrearsPaid(couponId, holder, netUsd6);
         else emit ArrearsParked(couponId, holder, netUsd6);
     }
 
-    function _withhold(uint256 couponId, address holder, address payee, uint256 interestUsd6, Page memory page)
+    /// @dev The class is that of the wallet that stands for the holder, also while it is frozen.
+    function _withhold(uint256 couponId, Payee memory payee, uint256 interestUsd6, Page memory page)
         private
         returns (uint256 taxUsd6)
     {
-        uint256 rateBps = _terms.withholdingBps;
-        if (rateBps == 0) return 0;
-        if (_terms.exemptClassMask & (uint256(1) << BOND.investorClassOf(payee)) != 0) return 0;
+        if (page.taxBps == 0) return 0;
+        (address wallet,) = BOND.payeeOf(payee.holder);
+        if (_terms.exemptClassMask & (uint256(1) << BOND.investorClassOf(wallet)) != 0) return 0;
 
-        taxUsd6 = interestUsd6 * rateBps / BPS;
+        taxUsd6 = interestUsd6 * page.taxBps / BPS;
         page.withheldUsd6 += taxUsd6;
 
-        if (taxUsd6 > 0) emit TaxWithheld(couponId, holder, taxUsd6);
+        if (taxUsd6 > 0) emit TaxWithheld(couponId, payee.holder, taxUsd6);
     }
 
     /// @dev That a payee cannot receive is known only after the attempt; the guard keeps re-entry out.
-    function _deliver(
-        uint256 couponId,
-        address holder,
-        address payee,
-        bool isPayable,
-        uint256 amountUsd6,
-        Page memory page
-    ) private returns (bool) {
+    function _deliver(uint256 couponId, Payee memory payee, uint256 amountUsd6, Page memory page)
+        private
+        returns (bool)
+    {
         if (amountUsd6 == 0) return true;
-        if (isPayable && CASH.trySafeTransfer(payee, amountUsd6)) {
+        if (payee.wallet != address(0) && CASH.trySafeTransfer(payee.wallet, amountUsd6)) {
             page.deliveredUsd6 += amountUsd6;
             return true;
         }
 
-        _parkedUsd6[couponId][holder] += amountUsd6;
+        _parkedUsd6[couponId][payee.holder] += amountUsd6;
         return false;
     }
 

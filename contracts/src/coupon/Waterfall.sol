@@ -588,8 +588,7 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         if (arrearsPaidUsd6 > 0) distributor.fundArrears(arrearsPaidUsd6);
         if (couponId == 0) return;
         uint64 recordTime = SafeCast.toUint64(block.timestamp + _terms.recordLagS);
-        distributor.declare(couponId, recordTime, currentDueUsd6, currentPaidUsd6, principalUsd6);
-        distributor.fund(couponId);
+        distributor.declareAndFund(couponId, recordTime, currentDueUsd6, currentPaidUsd6, principalUsd6);
     }
 
     /// @dev The controlling class is the most senior with anything owed.

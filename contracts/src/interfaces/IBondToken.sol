@@ -61,15 +61,15 @@ interface IBondToken is IRecordDates, IERC20, IERC6372, IERC5679Ext20 {
     error IdentityMismatch(address wallet, address actual, address expected);
     error NotEnoughFrozen(address account, uint256 units, uint256 frozenUnits);
 
-    /// @notice What a holder of record is owed for, and who may be paid for it now.
+    /// @notice What a page of holders of record is owed for, and who may be paid for it now.
     /// @param recordId Number of a record date that is over.
-    /// @return units Units held of record.
-    /// @return payee The holder, or the wallet that replaced a lost one.
-    /// @return isPayable False while the payee is frozen: what is due waits.
-    function entitlementAt(uint256 recordId, address holder)
+    /// @return units Units each held of record (1e0).
+    /// @return payees Each holder, or the wallet that replaced a lost one; address(0) while it is frozen: what is due
+    ///         waits.
+    function entitlementsAt(uint256 recordId, address[] calldata holders)
         external
         view
-        returns (uint256 units, address payee, bool isPayable);
+        returns (uint256[] memory units, address[] memory payees);
 
     /// @notice Who may be paid what `holder` is owed: itself, or the wallet that replaced a lost one.
     function payeeOf(address holder) external view returns (address payee, bool isPayable);

@@ -147,6 +147,15 @@ interface ICouponDistributor {
     /// @notice Takes the declared amount from the caller and adds the carry of earlier coupons.
     function fund(uint256 couponId) external;
 
+    /// @notice `declare` and `fund` at once.
+    function declareAndFund(
+        uint256 couponId,
+        uint64 recordTime,
+        uint256 interestDueUsd6,
+        uint256 interestUsd6,
+        uint256 principalUsd6
+    ) external;
+
     /// @notice Pays a page of holders. Callable by anyone, so that a keeper can deliver straight to the wallets; a
     ///         holder already served is skipped.
     /// @dev Errors in order of precedence: TooManyHolders, WrongCouponStatus, BeforeRecordTime,

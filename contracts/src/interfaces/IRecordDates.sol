@@ -11,7 +11,6 @@ interface IRecordDates {
     error RecordTimeInPast(uint256 recordTime, uint256 nowSeconds);
     error RecordTimesNotAscending(uint256 recordTime, uint256 lastRecordTime);
     error UnknownRecordDate(uint256 recordId, uint256 recordDateCount);
-    error NotARecordDate(uint256 recordTime);
     /// @notice A balance is known only when the record date is over.
     error RecordTimeNotPassed(uint256 recordTime, uint256 nowSeconds);
 
@@ -31,10 +30,4 @@ interface IRecordDates {
 
     /// @notice Units outstanding when the record date was over.
     function supplyAt(uint256 recordId) external view returns (uint256 units);
-
-    /// @notice `unitsAt` by the second of the record date, which must have been declared.
-    function balanceOfAt(address holder, uint256 recordTime) external view returns (uint256 units);
-
-    /// @notice `supplyAt` by the second of the record date, which must have been declared.
-    function totalSupplyAt(uint256 recordTime) external view returns (uint256 units);
 }

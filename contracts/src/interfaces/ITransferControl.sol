@@ -78,8 +78,6 @@ interface ITransferControl is IERC7943Fungible, IERC1404, IIdentitySubscriber {
 
     function rules() external view returns (Rules memory);
 
-    function isCountryPairListed(uint16 from, uint16 to) external view returns (bool);
-
     function ruleModules() external view returns (address[] memory);
 
     /// @notice Wallets with units.
