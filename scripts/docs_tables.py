@@ -56,7 +56,12 @@ GAS_ROWS: tuple[tuple[str, str, str, int | None], ...] = (
     ("DvP, a trade in a batch of 50, all pairs distinct", "gas_dvp_many", "batch, distinct", 80_000),
     ("netting cycle, each of 50 instructions, 10 participants", "gas_dvp_many", "netted", 25_000),
     ("the same with the matching", "gas_dvp_many", "netted, with matching", None),
-    ("coupon declared and funded, 10 holders or 600", "gas_budgets", "declare and fund, second coupon", 140_000),
+    (
+        "coupon declared and funded, 10 holders or 600",
+        "gas_budgets",
+        "declare and fund, second coupon",
+        140_000,
+    ),
     ("`claimMany`, each of 200, second coupon", "gas_budgets", "claim of 200, second coupon, each", 21_000),
     ("`claimMany`, each of 200, first coupon", "gas_budgets", "claim of 200, first coupon, each", None),
     ("oracle report, 3 of 5 signers", "gas_budgets", "report, 3 of 5", 81_000),
