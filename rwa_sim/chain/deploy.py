@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rwa_sim.chain.asset import certify, deploy_asset_registry, pledge
 from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.engine import Account, Engine
 from rwa_sim.chain.identity import Identity, deploy_registry, register
@@ -48,7 +49,8 @@ class ClassIssue:
 class DealTerms:
     """What is written into the contracts. Times are UTC seconds; `issues` in the order of the classes.
 
-    A permissioned deal has an identity registry: only registered wallets may receive units.
+    A permissioned deal has an identity registry, so that only registered wallets may receive units, and an asset
+    registry: its asset is certified for the sponsor and pledged to the classes before a unit is issued.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Deal:
     sponsor: Account
     payees: dict[str, Account]
     registry: Contract | None = None
+    assets: Contract | None = None
 
     @property
     def bond(self) -> Contract:
@@ -138,8 +141,9 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
     payees = {step.payee: engine.account(step.payee) for step in terms.waterfall.steps if step.payee}
     cash = deploy(engine, "Stablecoin", "Simulated dollar", "simUSD", b"USD", admin.address, sender=admin)
     feed = deploy(engine, "CashflowFeed", admin.address, sender=admin)
+    assets = deploy_asset_registry(engine, admin) if terms.permissioned else None
     classes = tuple(
-        _deploy_class(engine, terms, entry, issue, cash, admin)
+        _deploy_class(engine, terms, entry, issue, cash, admin, assets)
         for entry, issue in zip(terms.waterfall.classes, terms.issues, strict=True)
     )
     waterfall = deploy(
@@ -165,9 +169,19 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
         _grant(entry.bond, "RULES_ROLE", admin.address, admin)
         _grant(entry.distributor, "ENGINE_ROLE", waterfall.address, admin)
         _grant(entry.distributor, "GUARDIAN_ROLE", admin.address, admin)
-    registry = (
-        deploy_registry(engine, [entry.bond for entry in classes], admin) if terms.permissioned else None
-    )
+    bonds = [entry.bond for entry in classes]
+    registry = deploy_registry(engine, bonds, admin) if terms.permissioned else None
+    if assets is not None:
+        certify(
+            assets,
+            asset_id=terms.asset_id,
+            kind="cash flow",
+            owner=sponsor,
+            valid_until_s=terms.waterfall.maturity_s,
+            term_sheet_hash=terms.term_sheet_hash,
+            sender=admin,
+        )
+        pledge(assets, terms.asset_id, bonds, sponsor)
     feed.send("registerAsset", terms.asset_id, _feed_config(terms, waterfall), sender=admin)
     return Deal(
         cash=cash,
@@ -180,11 +194,18 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
         sponsor=sponsor,
         payees=payees,
         registry=registry,
+        assets=assets,
     )
 
 
 def _deploy_class(
-    engine: Engine, terms: DealTerms, entry: ClassTerms, issue: ClassIssue, cash: Contract, admin: Account
+    engine: Engine,
+    terms: DealTerms,
+    entry: ClassTerms,
+    issue: ClassIssue,
+    cash: Contract,
+    admin: Account,
+    assets: Contract | None,
 ) -> DealClass:
     bond_terms = encode_bond(
         asset_id=terms.asset_id,
@@ -196,6 +217,7 @@ def _deploy_class(
         period_count=terms.waterfall.period_count,
         frequency=entry.frequency,
         day_count=entry.day_count,
+        asset_registry=NOBODY if assets is None else assets.address,
         term_sheet_hash=terms.term_sheet_hash,
     )
     name = f"{terms.name} {entry.name}"
