@@ -1,7 +1,7 @@
 # `make` alone lists the targets. Each sets up what it needs first.
 .DEFAULT_GOAL := help
 RUN := .venv/bin
-.PHONY: help setup contracts demo test check format bench wheel soak update-golden clean
+.PHONY: help setup contracts demo test check format bench wheel soak mutate update-golden clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -35,6 +35,9 @@ wheel: contracts ## build the wheel, contracts inside
 
 soak: setup ## the long campaigns
 	@RWA_SIM_SOAK=1 $(RUN)/pytest -q -m slow
+
+mutate: setup ## break the contracts on purpose; which tests notice
+	@$(RUN)/python scripts/mutate.py
 
 update-golden: setup ## rewrite the golden files; review the difference
 	@$(RUN)/pytest -q --update-golden

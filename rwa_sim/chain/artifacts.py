@@ -78,15 +78,17 @@ def load_build() -> dict[str, Any]:
 
 def build() -> dict[str, Any]:
     """Compile `contracts/src` unless the cache is of the same source hash; return the build."""
-    sources = _collect_sources(CONTRACTS_DIR)
-    source_hash = _hash(sources)
+    sources = collect_sources(CONTRACTS_DIR)
+    fingerprint = source_hash(sources)
     if BUILD_FILE.is_file():
         cached: dict[str, Any] = json.loads(BUILD_FILE.read_text("utf-8"))
-        if cached.get("source_hash") == source_hash:
+        if cached.get("source_hash") == fingerprint:
             return cached
     requests = [
-        _request(sources, [unit for unit in _own(sources) if unit.startswith(DIRECT_FOLDERS)], via_ir=False),
-        _request(
+        compiler_request(
+            sources, [unit for unit in _own(sources) if unit.startswith(DIRECT_FOLDERS)], via_ir=False
+        ),
+        compiler_request(
             sources, [unit for unit in _own(sources) if not unit.startswith(DIRECT_FOLDERS)], via_ir=True
         ),
     ]
@@ -94,7 +96,7 @@ def build() -> dict[str, Any]:
     for output in outputs:
         _require_clean(output)
     fresh = {
-        "source_hash": source_hash,
+        "source_hash": fingerprint,
         "compiler": SOLC_VERSION,
         "evm_version": SETTINGS["evmVersion"],
         "contracts": {name: entry for output in outputs for name, entry in _own_contracts(output).items()},
@@ -117,7 +119,7 @@ def main() -> None:
     )
 
 
-def _collect_sources(contracts_dir: Path) -> dict[str, dict[str, str]]:
+def collect_sources(contracts_dir: Path) -> dict[str, dict[str, str]]:
     """All own sources and what they import, keyed by import path.
 
     The compiler gets every file in the request, so no way to it needs remappings or file access.
@@ -144,7 +146,8 @@ def _own(sources: dict[str, dict[str, str]]) -> list[str]:
     return [unit for unit in sources if unit.startswith("src/")]
 
 
-def _request(sources: dict[str, dict[str, str]], units: list[str], *, via_ir: bool) -> dict[str, Any]:
+def compiler_request(sources: dict[str, dict[str, str]], units: list[str], *, via_ir: bool) -> dict[str, Any]:
+    """Solidity standard JSON that compiles these units by one pipeline."""
     selection = {unit: {"*": OUTPUT} for unit in units}
     settings = SETTINGS | {"viaIR": via_ir, "outputSelection": selection}
     return {"language": "Solidity", "sources": sources, "settings": settings}
@@ -166,7 +169,8 @@ def _resolve(unit: str, target: str) -> str:
     return "/".join(parts)
 
 
-def _hash(sources: dict[str, dict[str, str]]) -> str:
+def source_hash(sources: dict[str, dict[str, str]]) -> str:
+    """What a build depends on, as one hash."""
     material = json.dumps([BUILD_FORMAT, SOLC_VERSION, SETTINGS, DIRECT_FOLDERS, sources], sort_keys=True)
     return hashlib.sha256(material.encode()).hexdigest()
 
