@@ -341,6 +341,25 @@ def test_replace_distributor_walks_down_its_ladder(market, deal):
     assert deal.waterfall.call("classTerms", 0).distributor == heir.address
 
 
+def test_what_the_predecessor_parked_is_released_once(market, deal):
+    ledger, page = deal.distributor, [market.buyer.address]
+    deal.earn(1, INCOME[0] * DOLLAR)
+    wait_until(market.chain, market.now_s + 2)
+    block(market, market.buyer)
+    ledger.send("claimMany", 1, page, sender=market.stranger)
+    parked = ledger.call("parkedUsd6", 1, *page)
+    block(market, market.buyer, False)
+    heir = migrate(deal, ledger)
+    before = cash_of(market, market.buyer)
+
+    heir.send("releaseParked", 1, *page, sender=market.stranger)
+    with reverts("NothingParked", couponId=1, holder=market.buyer.address):
+        heir.send("releaseParked", 1, *page, sender=market.stranger)
+
+    assert cash_of(market, market.buyer) - before == parked > 0
+    assert heir.call("parkedUsd6", 1, *page) == 0
+
+
 def test_a_report_that_meets_a_paused_ledger_is_delivered_after_the_replacement(market):
     """The feed keeps the report; the pause costs time, no cash."""
     deal, admin = market.deal, market.deal.admin
