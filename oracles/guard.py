@@ -11,8 +11,9 @@ NAMEPLATE     More than nameplate x time since the register last rose.
 SKY           More than 1.2 x a cloudless day, day by day, or 0.9 x a cloudless month. A stretch starts
               where the register last rose before it: after a gap or a stuck sensor the energy of all the
               days it was earned in is held against the sky of all those days.
-CLOCK         Every reading of the last day reached the node later than it says by more than the clock
-              may lag: then the clock is slow, and energy of the next period counts in this one.
+CLOCK         Every reading of the last day, and of the time since, reached the node later than it says
+              by more than the clock may lag: then the clock is slow, and energy of the next period
+              counts in this one. A batch that comes late is followed by readings that do not.
 OUTAGE        Far less than the sky allows: a flag, never a hold.
 """
 
@@ -24,11 +25,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from oracles.expected import Judgement, Verdict, judge_day, judge_month, judge_nameplate
-from oracles.periods import Mark, Period, PeriodClose
+from oracles.periods import DAY_S, Mark, Period, PeriodClose
 from oracles.registry import MeterSpec
 from rwa_sim.errors import InputError
 
-DAY_S = 86_400
+__all__ = ["DAY_S", "Finding", "PeriodGuard", "SkyTable"]
+
 MONTH_DAYS = 28
 LEAST_COMPLETENESS_BPS = 9_500
 MOST_CLOCK_LAG_S = 600
@@ -121,16 +123,10 @@ class PeriodGuard:
             yield from _unless_pass(verdict)
 
     def _lag(self, closed: PeriodClose) -> Iterator[Finding]:
-        last_day_s = closed.period.end_s - DAY_S
-        for meter_id in sorted({mark.meter_id for mark in closed.opening}):
-            lags = [
-                reading.received_at_s - reading.read_at_s
-                for reading in closed.readings
-                if reading.meter_id == meter_id and reading.read_at_s > last_day_s
-            ]
-            if self.most_lag_s is not None and lags and min(lags) > self.most_lag_s:
+        for _, lag_s in closed.lags_s:
+            if self.most_lag_s is not None and lag_s > self.most_lag_s:
                 yield Finding(
-                    judgement=Judgement.HOLD, rule="clock", actual=min(lags), bound=self.most_lag_s, unit="s"
+                    judgement=Judgement.HOLD, rule="clock", actual=lag_s, bound=self.most_lag_s, unit="s"
                 )
 
     def _sky(self, closed: PeriodClose, sky: SkyTable) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ from oracles.schema import MeterReading
 from rwa_sim.errors import InputError
 
 FULL_BPS = 10_000
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,9 @@ class PeriodClose:
 
     `register_wh` is the sum of the asset's registers at the period's end. `readings` are the
     accepted ones, by meter and `seq`: the leaves of `readings_root`. `opening` says for each meter
-    where its register stood before, and since when; `marks` where it stood at each reading.
+    where its register stood before, and since when; `marks` where it stood at each reading. `lags_s`
+    is for each meter the shortest time a reading of the last day, or of a later one known by now, took
+    from the device to the node.
     """
 
     period: Period
@@ -115,6 +118,7 @@ class PeriodClose:
     readings: tuple[MeterReading, ...]
     opening: tuple[Mark, ...] = ()
     marks: tuple[Mark, ...] = ()
+    lags_s: tuple[tuple[str, int], ...] = ()
 
     def proof_of(self, reading: MeterReading) -> tuple[bytes, ...]:
         """Merkle proof that the register rests on `reading`.
@@ -136,6 +140,7 @@ def close(
     readings: list[MeterReading] = []
     opening: list[Mark] = []
     marks: list[Mark] = []
+    lags_s: list[tuple[str, int]] = []
     expected_count = received_count = 0
     for tracker in sorted(trackers, key=lambda each: each.spec.meter_id):
         meter_id = tracker.spec.meter_id
@@ -153,6 +158,9 @@ def close(
         ]
         inside += [reading for reading in accepted if reading.read_at_s > period.start_s]
         readings += inside
+        recent = [each for each in (*inside, *tracker.waiting) if each.read_at_s > period.end_s - DAY_S]
+        if recent:
+            lags_s.append((meter_id, min(each.received_at_s - each.read_at_s for each in recent)))
         expected = (period.end_s - period.start_s) // tracker.spec.interval_s
         expected_count += expected
         received_count += min(len(inside), expected)
@@ -164,4 +172,5 @@ def close(
         readings=tuple(readings),
         opening=tuple(opening),
         marks=tuple(marks),
+        lags_s=tuple(lags_s),
     )

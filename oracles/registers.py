@@ -88,6 +88,11 @@ class RegisterTracker:
         self.levels_wh: tuple[int, ...] = ()
 
     @property
+    def waiting(self) -> tuple[MeterReading, ...]:
+        """Readings that belong to a later period, in order of arrival."""
+        return tuple(self._waiting.values())
+
+    @property
     def rose_at_s(self) -> int:
         """When the watermark was first read, UTC seconds."""
         return self._rose_at_s
@@ -189,7 +194,9 @@ class RegisterTracker:
         for later in ordered[index + 1 : index + 1 + LOOK_AHEAD_S // self.spec.interval_s]:
             if exchanged_seq is not None and later.seq >= exchanged_seq:
                 break
-            if not self._raw_wh < later.register_wh < reading.register_wh:
+            if later.register_wh < self._raw_wh or not later.register_wh:
+                continue  # a drop says nothing of either
+            if later.register_wh >= reading.register_wh:
                 standing, run = standing + run + 1, 0
                 continue
             run = run + 1 if later.register_wh >= last_wh else 1

@@ -248,13 +248,14 @@ class SignerNode:
             raise ReportRejected(rule="a cumulative value fell", period_id=report.period_id)
 
     def _most_wh(self, period_id: int) -> int:
-        """The highest register physics allows at a period's end, whatever other nodes say they saw."""
+        """The highest register physics allows at a period's end, whatever other nodes say they saw:
+        what this node read last, and nameplate from then on."""
         closed = self.closes[period_id]
-        most_wh = 0
-        for before in closed.opening:
-            spec = self.trackers[before.meter_id].spec
-            most_wh += before.level_wh + spec.ceiling_wh(closed.period.end_s - before.at_s)
-        return most_wh
+        last = {mark.meter_id: mark for mark in (*closed.opening, *closed.marks)}
+        return sum(
+            mark.level_wh + self.trackers[meter_id].spec.ceiling_wh(max(0, closed.period.end_s - mark.at_s))
+            for meter_id, mark in last.items()
+        )
 
     def _require_next(self, report: Report) -> None:
         expected_id = 1 if self._final is None else self._final.period_id + 1
