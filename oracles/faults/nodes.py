@@ -28,7 +28,8 @@ class LyingNode(SignerNode):
     def observe(self, period_id: int, *, observed_at_s: int) -> SignedObservation:
         """The lie, signed."""
         honest = super().observe(period_id, observed_at_s=observed_at_s).observation
-        said = self._lie(honest)
+        # The register in it is the one of `close_registers`, which has lied already.
+        said = replace(self._lie(honest), register_wh=honest.register_wh)
         return SignedObservation(
             observation=said, signature=self._secret.sign(observation_digest(self._feed, said))
         )

@@ -31,14 +31,15 @@ DEFINITIONS = (
     "deferred: the most by which payouts were behind the truth's and caught up later.",
     "held at the end: what the truth would have paid by then and a hold has not.",
     "noticed by: intake, adapter, register, node, hold and flag are the oracle's own findings; names in one word are "
-    "errors of nodes and contracts. A dash: nothing, because the path simply takes it right, or because it cannot see it.",
-    "latency: from the first reading, entry or report at fault to the first notice. What only a close can see is seen a "
-    f"day after the period ({BILL_AFTER_S} s); the off-taker pays {PAY_AFTER_S} s later.",
+    "errors of nodes and contracts. A dash: nothing, because the path simply takes it right, or because it cannot "
+    "see it.",
+    "latency: from the first reading, entry or report at fault to the first notice. What only a close can see is seen "
+    f"a day after the period ({BILL_AFTER_S} s); the off-taker pays {PAY_AFTER_S} s later.",
 )
 NOT_SHOWN = (
     "One fault at a time; two faults that hide each other are not played.",
-    "The off-taker pays every invoice, and the invoice follows the register the nodes accept: the worst case. Where the "
-    "off-taker has a meter of its own, a wrong register costs less.",
+    "The off-taker pays every invoice, and the invoice follows the register the nodes accept: the worst case. Where "
+    "the off-taker has a meter of its own, a wrong register costs less.",
     "Finality on chain is immediate here: a report pays in its own transaction, so nothing can be taken back.",
 )
 
@@ -93,8 +94,8 @@ def page(results: Sequence[Result], command: str) -> str:
         "Written by `"
         + command
         + "`; same seed, same bytes. Every case runs from the meter to the payout: readings,",
-        f"intake, {NODES} nodes (f = {FAULTS}, {QUORUM} signatures), guard, invoice, bank statement, report, `CashflowFeed`,",
-        "`Waterfall`, coupon. The payout is held against that of the same months without the fault.",
+        f"intake, {NODES} nodes (f = {FAULTS}, {QUORUM} signatures), guard, invoice, bank statement, report,",
+        "`CashflowFeed`, `Waterfall`, coupon. The payout is held against that of the same months without the fault.",
         "",
         "## Classes",
         "",
