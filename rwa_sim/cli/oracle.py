@@ -48,7 +48,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Inject every class of oracle fault, and show what it paid wrongly.
 
-        Exit code 1 when a case with target 0 paid wrongly, or the clean series was held. Same seed, same bytes.
+        Exit code 1 when a case with target 0 paid wrongly, or the clean series was held. A case marked OPEN misses its
+        target for want of a remedy that it names; it does not fail the command. Same seed, same bytes.
         """
         import json
 

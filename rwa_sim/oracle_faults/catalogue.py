@@ -46,7 +46,7 @@ class FaultClass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One way a class happens. `bounded` cases have no target of 0: their loss is measured.
+    """One way a class happens. `not_yet` names what is missing where the path has no full answer.
 
     `truth` is the setup that pays what is right, where that is not simply the series.
     """
@@ -56,7 +56,6 @@ class Case:
     text: str
     setup: Setup
     truth: Setup | None = None
-    bounded: bool = False
     not_yet: str = ""
 
     @property
@@ -187,7 +186,6 @@ def _device(series: Series, at_s: int) -> list[Case]:
                 32, "c", "a fifth of a nameplate hour, standing until after the close", streams.raised,
                 start_s=end_s - 6 * 3_600, end_s=end_s + 2 * DAY_S, by_wh=series.nameplate_w // 5,
             ),
-            bounded=True,
             not_yet="not yet: governed correction; the truth nets it out as it rises",
         ),
     ]  # fmt: skip
@@ -297,10 +295,9 @@ def _files(series: Series) -> list[Case]:
         rows(9, "a", "read in the zone it follows", summer, clock=f"dst_follows:{series.zone}"),
         replace(
             rows(9, "b", "read as labelled", summer),
-            bounded=True,
             not_yet="not yet: the clock is checked against the sun, but not when a meter is connected",
         ),
-        rows(10, "b", "a row of the year 0014", partial(files.year_without_century, at=900)),
+        rows(10, "b", "a row whose year has lost its century", partial(files.year_without_century, at=900)),
         rows(10, "c", "day and month swapped", files.day_and_month_swapped),
         rows(31, "a", "kWh in binary floating point", files.as_floats, unit="kWh"),
     ]
@@ -330,10 +327,9 @@ def _credit_times(percent: int) -> nodes.Lie:
 
 def _signers(series: Series) -> list[Case]:
     def case(number: int, letter: str, text: str, **terms: object) -> Case:
-        bounded = bool(terms.pop("bounded", False))
         not_yet = str(terms.pop("not_yet", ""))
         setup = Setup(**terms)  # type: ignore[arg-type]
-        return Case(number=number, letter=letter, text=text, setup=setup, bounded=bounded, not_yet=not_yet)
+        return Case(number=number, letter=letter, text=text, setup=setup, not_yet=not_yet)
 
     def inflated(percent: int) -> object:
         def spoil(readings: Iterable[MeterReading], kit: Kit) -> Iterable[MeterReading]:
@@ -346,22 +342,21 @@ def _signers(series: Series) -> list[Case]:
         case(21, "a", "one of four doubles everything", lies={1: _times(200)}),
         case(21, "b", "one of four halves everything", lies={2: _times(50)}),
         case(
-            22, "a", "three of four double the register, the off-taker pays", bounded=True, not_yet=CHALLENGE,
+            22, "a", "three of four double the register, the off-taker pays", not_yet=CHALLENGE,
             lies=dict.fromkeys((0, 1, 2), _register_times(200)),
         ),
-        case(22, "b", "three of four double the credit", lies=dict.fromkeys((0, 1, 2), _credit_times(200)),
-             bounded=True),
+        case(22, "b", "three of four double the credit", lies=dict.fromkeys((0, 1, 2), _credit_times(200))),
         case(
             22, "c", "two of four say 101 %, an honest node is away", offline=lambda turn: frozenset({3}),
-            lies=dict.fromkeys((0, 1), _register_times(101)), bounded=True,
+            lies=dict.fromkeys((0, 1), _register_times(101)),
         ),
-        case(23, "a", "the gateway doubles every rise", readings=inflated(200), bounded=True),
+        case(23, "a", "the gateway doubles every rise", readings=inflated(200)),
         case(
-            23, "b", "the most that is not noticed, see below", readings=inflated(0), bounded=True,
+            23, "b", "the most that is not noticed, see below", readings=inflated(0),
             not_yet="not yet: a second, independent source",
         ),
         case(
-            23, "c", "the gateway invents 89 % of a cloudless sky", readings=_cloudless, bounded=True,
+            23, "c", "the gateway invents 89 % of a cloudless sky", readings=_cloudless,
             not_yet="not yet: a second, independent source",
         ),
         case(24, "a", "one of four is away", offline=lambda turn: frozenset({turn % 4})),
@@ -505,7 +500,6 @@ def _bank(series: Series) -> list[Case]:
             text="the rate feed repeats its last value as new",
             setup=Setup(quotes=_repeating),
             truth=euro,
-            bounded=True,
             not_yet="not yet: a second source of rates; the cash guard holds what is too much",
         ),
         Case(

@@ -25,9 +25,9 @@ HEADINGS = (
 )
 DEFINITIONS = (
     "wrong payout: the most by which payouts were ever ahead of the truth's, plus what is missing at the end if "
-    "nothing is held. Target 0; a bounded case has no target, its loss is measured.",
+    "nothing is held. Target 0, but for classes 22 and 23, whose loss is measured.",
     "outcome: 0, paid as the truth; held, a part is not paid until a person looks, and nothing wrong was paid; "
-    "bounded; MISSED.",
+    "bounded, the measured loss of classes 22 and 23; OPEN, pays wrongly until the remedy named below exists; MISSED.",
     "deferred: the most by which payouts were behind the truth's and caught up later.",
     "held at the end: what the truth would have paid by then and a hold has not.",
     "noticed by: intake, adapter, register, node, hold and flag are the oracle's own findings; names in one word are "
