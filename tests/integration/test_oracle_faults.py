@@ -159,8 +159,10 @@ def test_a_defence_taken_away_makes_the_table_fail(series, monkeypatch):
 
     assert {"4a", "4b"} <= set(unguarded.missed)
     assert believing.missed == ["2d"]
-    assert naive.missed == ["3a"]
-    assert outcome(naive, "3a").wrong_usd6 > 10 * naive.clean.paid_usd6
+    assert outcome(naive, "3a").verdict is HELD
+    assert "hold: nameplate" in outcome(naive, "3a").noticed, (
+        "the second line stands when the first has fallen"
+    )
 
 
 def test_run_with_the_same_seed_gives_the_same_bytes(series):
@@ -176,11 +178,12 @@ def test_run_with_the_same_seed_gives_the_same_bytes(series):
 def test_run_on_the_measured_series_meets_its_targets(data_dir, monkeypatch):
     monkeypatch.setenv("RWA_SIM_DATA", str(data_dir))
 
-    result = run(load_series(NREL), 2, 9)
+    result = run(load_series(NREL), 9)
 
     assert {each.key: each.verdict for each in result.outcomes} == {
-        "2a": MET, "2b": MET, "2c": MET, "2d": MET, "9a": MET, "9b": Verdict.OPEN,
-    }  # fmt: skip
+        "9a": MET,
+        "9b": Verdict.OPEN,
+    }
     assert result.clean.holds == ()
     assert result.clean.year.held == {"completeness": 5}, "months with real gaps; physics holds none of 32"
     assert 0 < outcome(result, "9b").wrong_usd6 < 100_000, "an hour's energy, a period too early"
