@@ -414,7 +414,8 @@ def level(registers_wh, **changes):
     ],
     ids=[
         "flat night after a spike", "the truth rises on", "one reading is too few", "as many against as for",
-        "more against than for", "zero at night says nothing", "nor on the first night", "below the watermark is a drop",
+        "more against than for", "zero at night says nothing", "nor on the first night",
+        "below the watermark is a drop",
         "three against two, from the start",
         "what falls does not go on",
     ],
