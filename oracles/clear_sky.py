@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import median
 from typing import Any
 
 from oracles.adapters.values import Point
+from oracles.guard import SkyTable
 from rwa_sim.errors import ExtraMissing, InputError
 
 STEP_S = 900
@@ -86,6 +87,27 @@ def clear_sky_wh_up(site: PvSite, boundaries_s: Sequence[int]) -> tuple[int, ...
     return tuple(
         math.ceil(sum(irradiance[(a - first_s) // STEP_S : (b - first_s) // STEP_S]) * hours_w)
         for a, b in pairs
+    )
+
+
+def sky_table(site: PvSite, start_s: int, end_s: int) -> SkyTable:
+    """The clear sky over [start, end) as a table for the guard; each value rounded up once.
+
+    Args:
+        start_s, end_s: UTC seconds, multiples of 900.
+
+    Raises:
+        ExtraMissing: pvlib is not installed.
+        InputError: an empty interval, or not multiples of 900.
+    """
+    if end_s <= start_s or start_s % STEP_S or end_s % STEP_S:
+        raise InputError(
+            where="clear sky", key="start_s, end_s", expected=f"ascending multiples of {STEP_S} s"
+        )
+    step_wh = STEP_S / 3_600 * site.response_mw / 1_000
+    cumulative = accumulate((wm2 * step_wh for wm2 in _plane_irradiance(site, start_s, end_s)), initial=0.0)
+    return SkyTable(
+        first_s=start_s, step_s=STEP_S, cumulative_wh=tuple(math.ceil(round(wh, 6)) for wh in cumulative)
     )
 
 

@@ -4,12 +4,19 @@ RwaError
 └── OracleRefusal            no report, or no signature, by rule (exit 1)
     ├── QuorumNotReached     too few observations or signatures: nothing is reported
     ├── ReportRejected       an observation, report or signature breaks a rule
-    └── EquivocationRefused  a second, different report for a period already signed
+    ├── EquivocationRefused  a second, different report for a period already signed
+    ├── PeriodHeld           a bound or a gap says that a person must look first
+    └── StaleQuote           the last price or rate is too old to convert with
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rwa_sim.errors import RwaError
+
+if TYPE_CHECKING:
+    from oracles.guard import Finding
 
 
 class OracleRefusal(RwaError):
@@ -45,3 +52,25 @@ class EquivocationRefused(OracleRefusal):
     def __init__(self, *, period_id: int, signed: bytes, asked: bytes) -> None:
         self.period_id, self.signed, self.asked = period_id, signed, asked
         super().__init__(f"period {period_id}: already signed {signed.hex()[:16]}, asked {asked.hex()[:16]}")
+
+
+class PeriodHeld(OracleRefusal):
+    """The period is held for a person: nothing is observed, so nothing is signed or paid.
+
+    Attributes:
+        findings: what holds it; the first one decides.
+    """
+
+    def __init__(self, *, period_id: int, findings: tuple[Finding, ...]) -> None:
+        self.period_id, self.findings = period_id, findings
+        told = "; ".join(f"{each.rule} {each.actual} against {each.bound} {each.unit}" for each in findings)
+        super().__init__(f"period {period_id}: held, {told}")
+
+
+class StaleQuote(OracleRefusal):
+    """The newest quote is older than a conversion may use."""
+
+    def __init__(self, *, name: str, at_s: int, as_of_s: int | None, max_age_s: int) -> None:
+        self.name, self.at_s, self.as_of_s, self.max_age_s = name, at_s, as_of_s, max_age_s
+        age = "there is none" if as_of_s is None else f"the last is {at_s - as_of_s} s old"
+        super().__init__(f"quote {name}: expected one of at most {max_age_s} s, {age}")

@@ -22,6 +22,7 @@ from oracles.schema import MeterReading
 from rwa_sim.errors import InputError
 
 FULL_BPS = 10_000
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +92,23 @@ def calendar_boundaries(first: date, *, months: int, count: int) -> tuple[int, .
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The accepted register of a meter at an instant; it runs on over rollovers and exchanges."""
+
+    meter_id: str
+    at_s: int
+    level_wh: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodClose:
     """What a node knows of one period of one asset once it is over.
 
     `register_wh` is the sum of the asset's registers at the period's end. `readings` are the
-    accepted ones, by meter and `seq`: the leaves of `readings_root`.
+    accepted ones, by meter and `seq`: the leaves of `readings_root`. `opening` says for each meter
+    where its register stood before, and since when; `marks` where it stood at each reading. `lags_s`
+    is for each meter the shortest time a reading of the last day, or of a later one known by now, took
+    from the device to the node.
     """
 
     period: Period
@@ -103,6 +116,9 @@ class PeriodClose:
     completeness_bps: int
     readings_root: bytes
     readings: tuple[MeterReading, ...]
+    opening: tuple[Mark, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    lags_s: tuple[tuple[str, int], ...] = ()
 
     def proof_of(self, reading: MeterReading) -> tuple[bytes, ...]:
         """Merkle proof that the register rests on `reading`.
@@ -113,15 +129,38 @@ class PeriodClose:
         return merkle_proof([each.leaf for each in self.readings], self.readings.index(reading))
 
 
-def close(period: Period, trackers: Sequence[RegisterTracker]) -> PeriodClose:
-    """Close `period` over all meters of one asset. Periods of a tracker close in order, once."""
+def close(
+    period: Period, trackers: Sequence[RegisterTracker], earlier: PeriodClose | None = None
+) -> PeriodClose:
+    """Close `period` over all meters of one asset. Periods of a tracker close in order.
+
+    Args:
+        earlier: what this period's close said before; readings that came in since are added.
+    """
     readings: list[MeterReading] = []
-    expected_count = 0
-    received_count = 0
+    opening: list[Mark] = []
+    marks: list[Mark] = []
+    lags_s: list[tuple[str, int]] = []
+    expected_count = received_count = 0
     for tracker in sorted(trackers, key=lambda each: each.spec.meter_id):
+        meter_id = tracker.spec.meter_id
+        before = Mark(meter_id=meter_id, at_s=tracker.rose_at_s, level_wh=tracker.watermark_wh)
+        inside: list[MeterReading] = []
+        if earlier is not None:
+            before = next(mark for mark in earlier.opening if mark.meter_id == meter_id)
+            inside = [reading for reading in earlier.readings if reading.meter_id == meter_id]
+            marks += [mark for mark in earlier.marks if mark.meter_id == meter_id]
         accepted = tracker.advance_to(period.end_s)
-        inside = [reading for reading in accepted if reading.read_at_s > period.start_s]
+        opening.append(before)
+        marks += [
+            Mark(meter_id=meter_id, at_s=reading.read_at_s, level_wh=level_wh)
+            for reading, level_wh in zip(accepted, tracker.levels_wh, strict=True)
+        ]
+        inside += [reading for reading in accepted if reading.read_at_s > period.start_s]
         readings += inside
+        recent = [each for each in (*inside, *tracker.waiting) if each.read_at_s > period.end_s - DAY_S]
+        if recent:
+            lags_s.append((meter_id, min(each.received_at_s - each.read_at_s for each in recent)))
         expected = (period.end_s - period.start_s) // tracker.spec.interval_s
         expected_count += expected
         received_count += min(len(inside), expected)
@@ -131,4 +170,7 @@ def close(period: Period, trackers: Sequence[RegisterTracker]) -> PeriodClose:
         completeness_bps=received_count * FULL_BPS // expected_count if expected_count else 0,
         readings_root=merkle_root([reading.leaf for reading in readings]),
         readings=tuple(readings),
+        opening=tuple(opening),
+        marks=tuple(marks),
+        lags_s=tuple(lags_s),
     )

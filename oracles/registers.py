@@ -6,6 +6,8 @@ JUMP       A rise beyond nameplate x time since the last accepted reading x 1.02
            It is accepted if the next two readings go on from it, and only if it is also within
            nameplate x time since the register last rose: so a stuck sensor may catch up, while a
            value that physics excludes never becomes the watermark, whatever follows it.
+           A rise that physics allows is still none if, within the next day, more readings in a row
+           go on from below it than stood by it: then the register never was there.
 ROLLOVER   A register of the declared width starts again at 0. A lower value counts as that, and not
            as a drop, only if the rise around the end is within nameplate x time since the last
            accepted reading. The watermark goes on above the register's width.
@@ -23,7 +25,7 @@ LATE       A reading that arrives after its place in the sequence was closed add
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from oracles.exchange import MeterExchange
@@ -33,6 +35,7 @@ from rwa_sim.errors import InputError
 
 FUTURE_SKEW_S = 60  # a device clock may run this far ahead of the receiver's
 CONFIRMATIONS = 2
+LOOK_AHEAD_S = 86_400  # how far two later readings may contradict a rise
 
 
 class FaultKind(StrEnum):
@@ -82,6 +85,17 @@ class RegisterTracker:
         self._exchanges: list[MeterExchange] = []
         self._known: dict[int, MeterReading] = {}
         self._waiting: dict[int, MeterReading] = {}
+        self.levels_wh: tuple[int, ...] = ()
+
+    @property
+    def waiting(self) -> tuple[MeterReading, ...]:
+        """Readings that belong to a later period, in order of arrival."""
+        return tuple(self._waiting.values())
+
+    @property
+    def rose_at_s(self) -> int:
+        """When the watermark was first read, UTC seconds."""
+        return self._rose_at_s
 
     @property
     def faults(self) -> tuple[RegisterFault, ...]:
@@ -120,29 +134,35 @@ class RegisterTracker:
                 expected="a record that follows on the last one, at a reading not yet closed",
             )
         self._exchanges.append(record)
-        self.spec = replace(self.spec, public_key=record.new_public_key)
+        self.spec = self.spec.succeeded_by(record.first_seq, record.new_public_key)
 
     def advance_to(self, end_s: int) -> tuple[MeterReading, ...]:
         """Accept what was read up to and including `end_s`; later readings only confirm.
 
         Returns:
-            The accepted readings, by `seq`; `watermark_wh` is then the register at `end_s`.
+            The accepted readings, by `seq`; `watermark_wh` is then the register at `end_s`, and
+            `levels_wh` what it was at each of them.
         """
         ordered = [self._waiting[seq] for seq in sorted(self._waiting)]
-        accepted = []
+        least_wh = _least_after(ordered)
+        accepted, levels_wh = [], []
         for index, reading in enumerate(ordered):
             if reading.read_at_s > end_s:
                 continue
             del self._waiting[reading.seq]
-            fault = self._find_fault(ordered, index)
+            fault = self._find_fault(ordered, index, least_wh[index])
             if fault is not None:
                 self._fault(fault, reading)
                 continue
             self._accept(reading)
             accepted.append(reading)
+            levels_wh.append(self.watermark_wh)
+        self.levels_wh = tuple(levels_wh)
         return tuple(accepted)
 
-    def _find_fault(self, ordered: Sequence[MeterReading], index: int) -> FaultKind | None:
+    def _find_fault(
+        self, ordered: Sequence[MeterReading], index: int, least_after_wh: int
+    ) -> FaultKind | None:
         reading, spec = ordered[index], self.spec
         if reading.quality is not Quality.MEASURED:
             return FaultKind.SUBSTITUTE
@@ -160,7 +180,30 @@ class RegisterTracker:
             possible = rise_wh <= spec.ceiling_wh(reading.read_at_s - self._rose_at_s)
             if not (possible and self._is_confirmed(reading, following)):
                 return FaultKind.JUMP
+        # Most readings have nothing lower after them, and are not looked at again.
+        if least_after_wh < reading.register_wh and self._is_contradicted(ordered, index):
+            return FaultKind.JUMP
         return None
+
+    def _is_contradicted(self, ordered: Sequence[MeterReading], index: int) -> bool:
+        """Whether more later readings in a row go on from below this one than stand by it."""
+        reading = ordered[index]
+        exchanged_seq = min((e.first_seq for e in self._exchanges if e.first_seq > reading.seq), default=None)
+        standing, run = 1, 0
+        last_wh = self._raw_wh
+        for later in ordered[index + 1 : index + 1 + LOOK_AHEAD_S // self.spec.interval_s]:
+            if exchanged_seq is not None and later.seq >= exchanged_seq:
+                break
+            if later.register_wh < self._raw_wh or not later.register_wh:
+                continue  # a drop says nothing of either
+            if later.register_wh >= reading.register_wh:
+                standing, run = standing + run + 1, 0
+                continue
+            run = run + 1 if later.register_wh >= last_wh else 1
+            last_wh = later.register_wh
+            if run >= CONFIRMATIONS and run > standing:
+                return True
+        return False
 
     def _is_confirmed(self, reading: MeterReading, following: Sequence[MeterReading]) -> bool:
         return len(following) == CONFIRMATIONS and all(
@@ -217,6 +260,16 @@ class RegisterTracker:
                 watermark_wh=self.watermark_wh,
             )
         )
+
+
+def _least_after(ordered: Sequence[MeterReading]) -> list[int]:
+    """For each reading, the lowest register of all that follow it."""
+    least: list[int] = []
+    lowest_wh = 2**64
+    for reading in reversed(ordered):
+        least.append(lowest_wh)
+        lowest_wh = min(lowest_wh, reading.register_wh)
+    return least[::-1]
 
 
 def _is_overtaken(reading: MeterReading, following: Sequence[MeterReading]) -> bool:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
+from typing import Literal
 
 from coincurve import PublicKey
 
 from oracles.config import asset_id_of
 from oracles.keys import is_signed_by, parse_public_key
+from oracles.ocmf import OcmfRecord, parse_payload, to_reading
 from oracles.schema import MeterReading
-from oracles.wire import validate_names
-from rwa_sim.errors import InputError
+from oracles.wire import matches_raw, validate_names
+from rwa_sim.errors import InputError, MalformedReading
 
 # Energy a plant can deliver beyond its nameplate, in percent of nameplate x time.
 # Source: design reference for oracles, rule 1.3(7).
@@ -33,6 +35,9 @@ class MeterSpec:
     `nameplate_w` is the most power behind the meter, W. `interval_s` is the spacing at which it
     reads. The register stood at `initial_register_wh` at `commissioned_at_s`, and fits in
     `width_bits` bits. Energy is exported (OBIS 2.8.0) unless `obis` says otherwise.
+    `exchange_parties` are the addresses that may sign an exchange of the meter; `successors` are the
+    keys after each exchange, with the first reading that is the new meter's. A meter with an
+    `ocmf_serial` signs OCMF records of that serial instead of our own line.
 
     Raises:
         InputError: a value out of range, or a public key that is no point.
@@ -48,6 +53,10 @@ class MeterSpec:
     obis: str = "2.8.0"
     unit: str = "Wh"
     width_bits: int = 63
+    exchange_parties: tuple[str, ...] = ()
+    successors: tuple[tuple[int, bytes], ...] = ()
+    ocmf_serial: str = ""
+    ocmf_context: Literal["T", "F"] = "T"
 
     def __post_init__(self) -> None:
         where = f"meter {self.meter_id}"
@@ -72,8 +81,36 @@ class MeterSpec:
         return ceiling_wh(self.nameplate_w, elapsed_s)
 
     def has_signed(self, reading: MeterReading) -> bool:
-        """Whether the reading's bytes carry this meter's signature."""
-        return _is_signed(self.public_key, reading.raw, reading.signature)
+        """Whether the reading's bytes carry the signature of the meter that made reading `seq`."""
+        return _is_signed(self._key_at(reading.seq), reading.raw, reading.signature)
+
+    def fields_match(self, reading: MeterReading) -> bool:
+        """Whether the reading's fields are those of its signed bytes."""
+        if not self.ocmf_serial:
+            return matches_raw(reading)
+        record = OcmfRecord(payload=reading.raw, algorithm="", signature=b"")
+        try:
+            signed = to_reading(
+                record,
+                parse_payload(record),
+                signature=reading.signature,
+                meter_id=self.meter_id,
+                meter_serial=self.ocmf_serial,
+                obis=self.obis,
+                context=self.ocmf_context,
+                received_at_s=reading.received_at_s,
+            )
+        except MalformedReading:
+            return False
+        return signed == reading
+
+    def succeeded_by(self, first_seq: int, public_key: bytes) -> MeterSpec:
+        """This meter, read by another device from reading `first_seq` on."""
+        return replace(self, successors=(*self.successors, (first_seq, public_key)))
+
+    def _key_at(self, seq: int) -> bytes:
+        keys = [key for first_seq, key in self.successors if first_seq <= seq]
+        return keys[-1] if keys else self.public_key
 
 
 @lru_cache(maxsize=16_384)
@@ -97,21 +134,38 @@ class AssetRegistry:
 
     def __init__(self, meters: Iterable[MeterSpec]) -> None:
         self._by_id: dict[str, MeterSpec] = {}
-        keys: set[bytes] = set()
+        self._keys: set[bytes] = set()
         for meter in meters:
             compressed = _point(meter.public_key).format(compressed=True)
-            if meter.meter_id in self._by_id or compressed in keys:
+            if meter.meter_id in self._by_id or compressed in self._keys:
                 raise InputError(
                     where=f"meter {meter.meter_id}",
                     key="meter_id, public_key",
                     expected="used by one meter only",
                 )
             self._by_id[meter.meter_id] = meter
-            keys.add(compressed)
+            self._keys.add(compressed)
 
     def find(self, meter_id: str) -> MeterSpec | None:
         """The meter of that name, None if nobody registered it."""
         return self._by_id.get(meter_id)
+
+    def succeed(self, meter_id: str, first_seq: int, public_key: bytes) -> None:
+        """Take note of an exchange whose record was validated.
+
+        Raises:
+            InputError: an unknown meter, or a key in use.
+        """
+        spec = self._by_id.get(meter_id)
+        compressed = _point(public_key).format(compressed=True)
+        if spec is None or compressed in self._keys:
+            raise InputError(
+                where=f"meter {meter_id}",
+                key="public_key",
+                expected="a registered meter, and a key of its own",
+            )
+        self._keys.add(compressed)
+        self._by_id[meter_id] = spec.succeeded_by(first_seq, public_key)
 
     def meters_of(self, asset_id: bytes) -> tuple[MeterSpec, ...]:
         """All meters of an asset, by name."""

@@ -30,6 +30,49 @@ class Proposal:
     observations: tuple[SignedObservation, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deviation:
+    """An observer whose value was not the accepted one. On chain the values have no names."""
+
+    period_id: int
+    observer: str
+    register_wh: int
+    accepted_register_wh: int
+    credited_usd6: int
+    accepted_credited_usd6: int
+
+
+def deviations(proposal: Proposal) -> tuple[Deviation, ...]:
+    """The observers that a proposal's report does not follow, by address."""
+    report = proposal.report
+    accepted = (report.register_wh, report.cumulative_credited_usd6)
+    return tuple(
+        Deviation(
+            period_id=report.period_id,
+            observer=body.observer,
+            register_wh=body.register_wh,
+            accepted_register_wh=accepted[0],
+            credited_usd6=body.credited_usd6,
+            accepted_credited_usd6=accepted[1],
+        )
+        for body in (signed.observation for signed in proposal.observations)
+        if (body.register_wh, body.credited_usd6) != accepted
+    )
+
+
+def equivocators(config: FeedConfig, one: SignedReport, other: SignedReport) -> tuple[str, ...]:
+    """Signers that signed two different reports for one asset and period: each signature is the proof."""
+    keys = [(r.asset_id, r.period_id, r.config_digest) for r in (one.report, other.report)]
+    digests = [report_digest(config, each.report) for each in (one, other)]
+    if keys[0] != keys[1] or digests[0] == digests[1]:
+        return ()
+    signed = [
+        {recover_address(digest, signature) for signature in each.signatures}
+        for digest, each in zip(digests, (one, other), strict=True)
+    ]
+    return tuple(each for each in config.signers if each in signed[0] & signed[1])
+
+
 def build_report(
     config: FeedConfig,
     period: Period,

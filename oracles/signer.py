@@ -9,14 +9,16 @@ from typing import Protocol
 from oracles.config import FeedConfig
 from oracles.credits import CreditLedger
 from oracles.eip712 import observation_digest, report_digest
-from oracles.errors import EquivocationRefused, ReportRejected
+from oracles.errors import EquivocationRefused, PeriodHeld, ReportRejected
+from oracles.exchange import SignedExchange, validate_exchange
+from oracles.guard import Finding, PeriodGuard
 from oracles.keys import SecretKey
 from oracles.periods import PeriodClose, PeriodSchedule, close
 from oracles.registers import RegisterTracker
 from oracles.registry import AssetRegistry
 from oracles.reporting import Proposal, build_report, verify_signed_report
 from oracles.schema import CashflowEvent, MeterReading, Observation, Report, SignedObservation, SignedReport
-from oracles.wire import matches_raw
+from rwa_sim.errors import InputError, UnknownName
 
 
 class LastSignedStore(Protocol):
@@ -49,6 +51,8 @@ class SignerNode:
 
     Attributes:
         rejected: readings refused before they reached a register, counted by reason.
+        findings: what the guard said of each period when it was last closed.
+        released: periods that the operator released, and why.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class SignerNode:
         registry: AssetRegistry,
         ttl_s: int,
         store: LastSignedStore | None = None,
+        guard: PeriodGuard | None = None,
     ) -> None:
         self._key = SecretKey(key)
         self.address = self._key.address
@@ -68,6 +73,9 @@ class SignerNode:
         self.trackers = {spec.meter_id: RegisterTracker(spec) for spec in registry.meters_of(config.asset_id)}
         self.rejected: Counter[str] = Counter()
         self.closes: dict[int, PeriodClose] = {}
+        self.findings: dict[int, tuple[Finding, ...]] = {}
+        self.released: dict[int, str] = {}
+        self._guard = guard
         self._credits = CreditLedger(schedule)
         self._observations: dict[int, SignedObservation] = {}
         self._final: Report | None = None
@@ -81,11 +89,26 @@ class SignerNode:
                 self.rejected["unknown meter"] += 1
             elif not tracker.spec.has_signed(reading):
                 self.rejected["signature"] += 1
-            elif reading.obis != tracker.spec.obis or not matches_raw(reading):
+            elif reading.obis != tracker.spec.obis or not tracker.spec.fields_match(reading):
                 self.rejected["fields differ from the signed bytes"] += 1
             else:
                 new_count += tracker.add(reading)
         return new_count
+
+    def receive_exchange(self, signed: SignedExchange) -> None:
+        """Go on with another device for a meter, if two of the meter's named parties say so.
+
+        Raises:
+            InputError: a meter this node does not know, or a record that does not follow.
+            MalformedReading: not signed by two of the named parties.
+        """
+        tracker = self.trackers.get(signed.record.meter_id)
+        if tracker is None:
+            raise UnknownName(
+                where="exchange", key="meter_id", got=signed.record.meter_id, known=self.trackers
+            )
+        validate_exchange(signed, tracker.spec.exchange_parties)
+        tracker.exchange(signed.record)
 
     def receive_credit(self, event: CashflowEvent) -> bool:
         """Take in one booked entry of the bank. Returns whether it was new.
@@ -101,15 +124,11 @@ class SignerNode:
         Raises:
             InputError: the schedule has no such period.
             ReportRejected: the period is not over, or a later one was observed already.
+            PeriodHeld: the guard holds the period, and nobody has released it.
         """
         if period_id in self._observations:
             return self._observations[period_id]
-        period = self._schedule.period(period_id)
-        if observed_at_s < period.end_s:
-            raise ReportRejected(rule="the period is not over", period_id=period_id)
-        if any(later > period_id for later in self._observations):
-            raise ReportRejected(rule="periods are observed in order", period_id=period_id)
-        closed = self._close_through(period_id)
+        closed = self.close_registers(period_id, now_s=observed_at_s)
         observation = Observation(
             asset_id=self._config.asset_id,
             period_id=period_id,
@@ -122,6 +141,31 @@ class SignerNode:
         signature = self._key.sign(observation_digest(self._config, observation))
         self._observations[period_id] = SignedObservation(observation=observation, signature=signature)
         return self._observations[period_id]
+
+    def close_registers(self, period_id: int, *, now_s: int) -> PeriodClose:
+        """What the asset's registers say of a period that is over: what an invoice is made from.
+
+        Raises: as `observe`.
+        """
+        if now_s < self._schedule.period(period_id).end_s:
+            raise ReportRejected(rule="the period is not over", period_id=period_id)
+        if any(later > period_id for later in self._observations):
+            raise ReportRejected(rule="periods are observed in order", period_id=period_id)
+        closed = self._close_through(period_id)
+        held = self._held(period_id)
+        if held:
+            raise PeriodHeld(period_id=period_id, findings=held)
+        return closed
+
+    def release(self, period_id: int, reason: str) -> None:
+        """The operator has looked at a held period and lets it go as it stands.
+
+        Raises:
+            InputError: no reason.
+        """
+        if not reason:
+            raise InputError(where=f"period {period_id}", key="reason", expected="why it is released")
+        self.released[period_id] = reason
 
     def sign(self, proposal: Proposal) -> bytes:
         """Sign a proposal that this node would have made itself.
@@ -154,9 +198,28 @@ class SignerNode:
 
     def _close_through(self, period_id: int) -> PeriodClose:
         # A node that was away closes the periods it missed first, so that each has its own readings.
-        for missing_id in range(len(self.closes) + 1, period_id + 1):
-            self.closes[missing_id] = close(self._schedule.period(missing_id), tuple(self.trackers.values()))
+        # The last close may be held: it takes in what arrived since, as long as nothing was said of it.
+        last_id = len(self.closes)
+        if last_id and last_id <= period_id and self._held(last_id):
+            self._close(last_id, self.closes[last_id])
+        for missing_id in range(last_id + 1, period_id + 1):
+            held = self._held(missing_id - 1)
+            if held:
+                raise PeriodHeld(period_id=missing_id - 1, findings=held)
+            self._close(missing_id, None)
         return self.closes[period_id]
+
+    def _close(self, period_id: int, earlier: PeriodClose | None) -> None:
+        trackers = tuple(self.trackers.values())
+        closed = close(self._schedule.period(period_id), trackers, earlier)
+        self.closes[period_id] = closed
+        if self._guard is not None:
+            self.findings[period_id] = self._guard.judge(closed, [each.spec for each in trackers])
+
+    def _held(self, period_id: int) -> tuple[Finding, ...]:
+        if period_id in self.released:
+            return ()
+        return tuple(each for each in self.findings.get(period_id, ()) if each.is_held)
 
     def _validate(self, proposal: Proposal) -> None:
         report = proposal.report
@@ -176,11 +239,23 @@ class SignerNode:
             )
         if report.observed_at < report.period_end:
             raise ReportRejected(rule="observed before the period was over", period_id=report.period_id)
+        if report.register_wh > self._most_wh(report.period_id):
+            raise ReportRejected(rule="more than the nameplate allows", period_id=report.period_id)
         if self._final is not None and (
             report.register_wh < self._final.register_wh
             or report.cumulative_credited_usd6 < self._final.cumulative_credited_usd6
         ):
             raise ReportRejected(rule="a cumulative value fell", period_id=report.period_id)
+
+    def _most_wh(self, period_id: int) -> int:
+        """The highest register physics allows at a period's end, whatever other nodes say they saw:
+        what this node read last, and nameplate from then on."""
+        closed = self.closes[period_id]
+        last = {mark.meter_id: mark for mark in (*closed.opening, *closed.marks)}
+        return sum(
+            mark.level_wh + self.trackers[meter_id].spec.ceiling_wh(max(0, closed.period.end_s - mark.at_s))
+            for meter_id, mark in last.items()
+        )
 
     def _require_next(self, report: Report) -> None:
         expected_id = 1 if self._final is None else self._final.period_id + 1

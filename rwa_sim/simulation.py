@@ -15,6 +15,7 @@ from random import Random
 
 from oracles.config import FeedConfig, asset_id_of
 from oracles.devices.meter import DeviceMeter
+from oracles.guard import PeriodGuard
 from oracles.network import OracleNetwork, signer_addresses
 from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
@@ -223,6 +224,7 @@ def _network(scenario: Scenario, deal: Deal, device: DeviceMeter, schedule: Peri
         schedule=schedule,
         registry=AssetRegistry([meter]),
         ttl_s=scenario.oracle.expiry_s,
+        guard=PeriodGuard(least_completeness_bps=0),  # a gap costs the holders time, and is shown
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rwa_sim.cli import cashflows, crosschain, daycount, netting, run, waterfall
+from rwa_sim.cli import cashflows, crosschain, daycount, netting, oracle, run, waterfall
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -23,6 +23,7 @@ daycount.register(app)
 waterfall.register(app)
 netting.register(app)
 crosschain.register(app)
+oracle.register(app)
 
 
 @app.callback(invoke_without_command=True)

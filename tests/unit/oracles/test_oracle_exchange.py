@@ -157,7 +157,9 @@ def test_with_the_record_the_energy_of_both_counts():
     tracker = track(readings, [exchange()])
 
     assert (tracker.watermark_wh, tracker.faults) == (450 + 60 - 7, ())
-    assert [tracker.spec.has_signed(reading) for reading in readings] == [False] * 3 + [True] * 2
+    assert all(tracker.spec.has_signed(reading) for reading in readings), "each by the key of its time"
+    impostor = DeviceMeter(NEW_KEY, meter_id="meter-1", first_seq=3).read(T0 + 3 * HOUR_S, 400)
+    assert not tracker.spec.has_signed(impostor), "the new key signs no reading before the exchange"
 
 
 def test_a_second_exchange_between_two_readings():

@@ -1,0 +1,5 @@
+"""Every class of oracle fault, injected into the real path, and what it paid wrongly.
+
+series ─► fault ─► intake ─► nodes ─► invoice ─► bank ─► report ─► chain ─► payout
+                                                                      └─► against the truth's payout
+"""
