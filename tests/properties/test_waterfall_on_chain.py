@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rwa_sim.chain.contract import Contract, deploy
-from rwa_sim.chain.deploy import DealClass
+from rwa_sim.chain.deploy import DealClass, encode_bond
 from rwa_sim.chain.engine import Receipt
 from rwa_sim.chain.tester import TesterEngine
 from rwa_sim.domain.tranches import (
@@ -85,7 +85,15 @@ def court() -> Iterator[Court]:
 
 def open_register(market: Market, name: str) -> DealClass:
     admin = market.deal.admin
-    terms = (ASSET, 1, 0, ISSUE_S, MATURITY_S, 1, bytes(32))
+    terms = encode_bond(
+        asset_id=ASSET,
+        currency=market.cash.address,
+        face_usd6=1,
+        rate_wad=0,
+        issue_s=ISSUE_S,
+        maturity_s=MATURITY_S,
+        period_count=1,
+    )
     bond = deploy(market.chain, "BondToken", name, name, terms, admin.address, sender=admin)
     bond.send("grantRole", bond.call("ISSUER_ROLE"), admin.address, sender=admin)
     return DealClass(name=name, bond=bond, distributor=open_ledger(market, bond, market.cash))
