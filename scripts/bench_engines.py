@@ -22,21 +22,21 @@ from typing import Any
 from rwa_sim.chain.anvil import AnvilEngine, find_anvil
 from rwa_sim.chain.artifacts import artifact
 from rwa_sim.chain.contract import Contract, deploy
-from rwa_sim.chain.deploy import UNLIMITED
+from rwa_sim.chain.deploy import NOBODY, UNLIMITED, encode_bond
 from rwa_sim.chain.engine import Account, Engine
 from rwa_sim.chain.instruction import Instruction, sign_instruction
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.chain.tester import TesterEngine
 
-TERMS = {
-    "assetId": bytes(32),
-    "faceUsd6": 100_000_000,
-    "rateWad": 5 * 10**16,
-    "issueTime": 1,
-    "maturityTime": 4_000_000_000,
-    "periodCount": 1,
-    "termSheetHash": bytes(32),
-}
+TERMS = encode_bond(
+    asset_id=bytes(32),
+    currency=NOBODY,
+    face_usd6=100_000_000,
+    rate_wad=5 * 10**16,
+    issue_s=1,
+    maturity_s=4_000_000_000,
+    period_count=1,
+)
 FAR = 4_000_000_000  # UTC seconds
 
 
@@ -99,7 +99,7 @@ class PlainMarket:
             {"from": self.admin}
         )
         self.cash.functions.mint(self.buyer.address, 10**15).transact({"from": self.admin})
-        self.bond.functions.issue(self.seller.address, 10**6).transact({"from": self.admin})
+        self.bond.functions.mint(self.seller.address, 10**6, b"").transact({"from": self.admin})
         self._approve(self.cash, self.buyer)
         self._approve(self.bond, self.seller)
 
