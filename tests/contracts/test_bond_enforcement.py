@@ -333,8 +333,9 @@ def test_a_wallet_that_was_frozen_is_recovered_frozen(market):
     issue(market, market.seller, 10)
     enforce(market, "setAddressFrozen", market.seller.address, True)
 
-    enforce(market, "recoveryAddress", market.seller.address, market.third.address, ZERO_ADDRESS)
+    receipt = enforce(market, "recoveryAddress", market.seller.address, market.third.address, ZERO_ADDRESS)
 
+    event(market.bond, receipt, "AddressFrozen", account=market.third.address, isFrozen=True)
     assert market.bond.call("isFrozen", market.third.address)
     assert market.bond.call("payeeOf", market.seller.address) == (market.third.address, False)
     enforce(market, "setAddressFrozen", market.third.address, False)

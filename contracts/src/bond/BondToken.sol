@@ -207,7 +207,10 @@ contract BondToken is IBondToken, IBondFacts, IERC3643Reader, IERC1643, UnitHold
         }
 
         _moveFreely(lostWallet, newWallet, units);
-        if (wasFrozen) _setFlag(newWallet, FROZEN, true);
+        if (wasFrozen) {
+            _setFlag(newWallet, FROZEN, true);
+            emit AddressFrozen(newWallet, true, msg.sender);
+        }
 
         emit RecoverySuccess(lostWallet, newWallet, investorIdentity);
         return true;
