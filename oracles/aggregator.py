@@ -1,7 +1,7 @@
 """Collects observations, proposes one report per period, collects signatures. Trusted with nothing.
 
-A period gets one proposal. When too few nodes sign it, the same proposal is offered again later:
-nodes that have signed would refuse a different one, and rightly so.
+A revision of a period gets one proposal. When too few nodes sign it, the same proposal is offered
+again later: nodes that have signed would refuse a different one, and rightly so.
 """
 
 from __future__ import annotations
@@ -24,26 +24,38 @@ class Aggregator:
 
     def __init__(self, config: FeedConfig, *, ttl_s: int) -> None:
         self.config, self.ttl_s = config, ttl_s
-        self._proposals: dict[int, Proposal] = {}
+        self._proposals: dict[tuple[int, int], Proposal] = {}
 
     def propose(
-        self, period: Period, observations: Iterable[SignedObservation], *, observed_at_s: int
+        self,
+        period: Period,
+        observations: Iterable[SignedObservation],
+        *,
+        observed_at_s: int,
+        revision: int = 0,
     ) -> Proposal:
-        """The period's proposal: made from the valid observations the first time, then kept.
+        """The revision's proposal: made from the valid observations the first time, then kept.
 
         Raises:
             QuorumNotReached: too few valid observations.
         """
-        if period.period_id in self._proposals:
-            return self._proposals[period.period_id]
+        key = period.period_id, revision
+        if key in self._proposals:
+            return self._proposals[key]
         chosen: dict[str, SignedObservation] = {}
         for signed in observations:
-            if self._is_valid(period, signed):
+            if self._is_valid(period, revision, signed):
                 chosen.setdefault(signed.observation.observer, signed)
         by_address = tuple(chosen[observer] for observer in sorted(chosen, key=address_order))
-        report = build_report(self.config, period, by_address, observed_at_s=observed_at_s, ttl_s=self.ttl_s)
-        self._proposals[period.period_id] = Proposal(report=report, observations=by_address)
-        return self._proposals[period.period_id]
+        report = build_report(
+            self.config,
+            period,
+            by_address,
+            observed_at_s=observed_at_s,
+            ttl_s=self.ttl_s,
+            revision=revision,
+        )
+        return self._kept(Proposal(report=report, observations=by_address))
 
     def collect(self, proposal: Proposal, nodes: Iterable[Sign]) -> SignedReport:
         """Ask every node to sign, and put the valid signatures in the chain's order.
@@ -74,9 +86,13 @@ class Aggregator:
         ascending = sorted(signatures, key=address_order)
         return SignedReport(report=proposal.report, signatures=tuple(signatures[each] for each in ascending))
 
-    def _is_valid(self, period: Period, signed: SignedObservation) -> bool:
+    def _kept(self, proposal: Proposal) -> Proposal:
+        self._proposals[proposal.report.period_id, proposal.report.revision] = proposal
+        return proposal
+
+    def _is_valid(self, period: Period, revision: int, signed: SignedObservation) -> bool:
         try:
-            validate_observation(self.config, period.period_id, signed)
+            validate_observation(self.config, period.period_id, revision, signed)
         except ReportRejected:
             return False  # a false observation is worth no more than a missing one
         return True

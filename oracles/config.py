@@ -24,7 +24,8 @@ def asset_id_of(asset_name: str) -> bytes:
 class FeedConfig:
     """Signer set and place of one asset's feed.
 
-    `fault_tolerance` is f, the number of nodes that may lie; `quorum` counts signatures.
+    `fault_tolerance` is f, the number of nodes that may lie; `quorum` counts signatures;
+    `config_count` is 1 for the first signer set of the asset and rises with each rotation.
 
     Raises:
         InputError: n <= 3f, a quorum that f liars could meet alone or that n nodes cannot
@@ -37,6 +38,7 @@ class FeedConfig:
     signers: tuple[str, ...]
     quorum: int
     fault_tolerance: int
+    config_count: int = 1
 
     @classmethod
     def create(
@@ -48,6 +50,7 @@ class FeedConfig:
         signers: Iterable[str],
         fault_tolerance: int = 1,
         quorum: int | None = None,
+        config_count: int = 1,
     ) -> FeedConfig:
         """Sort the signers, and take 2f + 1 as the quorum if none is given."""
         addresses = [feed, *signers]
@@ -63,6 +66,7 @@ class FeedConfig:
             signers=tuple(sorted(map(to_checksum_address, addresses[1:]), key=address_order)),
             quorum=2 * fault_tolerance + 1 if quorum is None else quorum,
             fault_tolerance=fault_tolerance,
+            config_count=config_count,
         )
 
     def __post_init__(self) -> None:
@@ -80,14 +84,15 @@ class FeedConfig:
 
     @cached_property
     def digest(self) -> bytes:
-        """keccak256 of chain, feed, asset, signers, quorum, f and unit, as the contract computes it."""
+        """keccak256 of chain, feed, asset, rotation, signers, quorum, f and unit, as on chain."""
         return keccak(
             encode(
-                ["uint256", "address", "bytes32", "address[]", "uint8", "uint8", "string"],
+                ["uint256", "address", "bytes32", "uint32", "address[]", "uint8", "uint8", "string"],
                 [
                     self.chain_id,
                     self.feed,
                     self.asset_id,
+                    self.config_count,
                     list(self.signers),
                     self.quorum,
                     self.fault_tolerance,

@@ -17,13 +17,13 @@ DOMAIN_NAME = "CashflowFeed"
 DOMAIN_VERSION = "1"
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 REPORT_TYPE = (
-    "Report(bytes32 configDigest,bytes32 assetId,uint64 periodId,uint64 periodStart,uint64 periodEnd,"
-    "uint64 observedAt,uint64 expiresAt,uint16 completenessBps,bytes32 readingsRoot,"
+    "Report(bytes32 configDigest,bytes32 assetId,uint64 periodId,uint32 revision,uint64 periodStart,"
+    "uint64 periodEnd,uint64 observedAt,uint64 expiresAt,uint16 completenessBps,bytes32 readingsRoot,"
     "uint128[] registersWh,uint128[] creditedUsd6)"
 )
 OBSERVATION_TYPE = (
-    "Observation(bytes32 configDigest,bytes32 assetId,uint64 periodId,uint128 registerWh,"
-    "uint128 creditedUsd6,uint16 completenessBps,bytes32 readingsRoot,address observer)"
+    "Observation(bytes32 configDigest,bytes32 assetId,uint64 periodId,uint32 revision,"
+    "uint128 registerWh,uint128 creditedUsd6,uint16 completenessBps,bytes32 readingsRoot,address observer)"
 )
 DOMAIN_TYPEHASH = keccak(DOMAIN_TYPE.encode())
 REPORT_TYPEHASH = keccak(REPORT_TYPE.encode())
@@ -44,6 +44,7 @@ def observation_digest(config: FeedConfig, observation: Observation) -> bytes:
         + _words(
             (
                 observation.period_id,
+                observation.revision,
                 observation.register_wh,
                 observation.credited_usd6,
                 observation.completeness_bps,
@@ -76,6 +77,7 @@ def report_struct_hash(report: Report) -> bytes:
         + _words(
             (
                 report.period_id,
+                report.revision,
                 report.period_start,
                 report.period_end,
                 report.observed_at,

@@ -127,8 +127,10 @@ class OracleNetwork:
             )
         return lower_median(tuple(sorted(registers)))
 
-    def close_period(self, period_id: int, observed_at_s: int) -> SignedReport:
+    def close_period(self, period_id: int, observed_at_s: int, *, revision: int = 0) -> SignedReport:
         """Report on a period that is over, and make it final for the nodes.
+
+        A revision above 0 takes the place of an earlier report, see `SignerNode.observe`.
 
         If too few nodes answer, nothing is final and the call may be repeated once more are
         online; a proposal that was already offered for signature keeps its first `observed_at_s`.
@@ -139,16 +141,21 @@ class OracleNetwork:
             PeriodHeld: so many nodes hold the period that too few are left.
         """
         period = self.schedule.period(period_id)
-        observations = self._observe(period_id, observed_at_s)
-        proposal = self._aggregator.propose(period, observations, observed_at_s=observed_at_s)
+        observations = self._observe(period_id, observed_at_s, revision)
+        proposal = self._aggregator.propose(
+            period, observations, observed_at_s=observed_at_s, revision=revision
+        )
         signed = self._aggregator.collect(proposal, [node.sign for node in self._online()])
         self.deviations += deviations(proposal)
         for node in self.nodes:
             node.accept_final(signed)
         return signed
 
-    def _observe(self, period_id: int, observed_at_s: int) -> list[SignedObservation]:
-        return self._ask(period_id, lambda node: node.observe(period_id, observed_at_s=observed_at_s))
+    def _observe(self, period_id: int, observed_at_s: int, revision: int) -> list[SignedObservation]:
+        return self._ask(
+            period_id,
+            lambda node: node.observe(period_id, observed_at_s=observed_at_s, revision=revision),
+        )
 
     def _online(self) -> list[SignerNode]:
         return [node for index, node in enumerate(self.nodes) if index not in self._offline]

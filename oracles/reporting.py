@@ -61,8 +61,8 @@ def deviations(proposal: Proposal) -> tuple[Deviation, ...]:
 
 
 def equivocators(config: FeedConfig, one: SignedReport, other: SignedReport) -> tuple[str, ...]:
-    """Signers that signed two different reports for one asset and period: each signature is the proof."""
-    keys = [(r.asset_id, r.period_id, r.config_digest) for r in (one.report, other.report)]
+    """Signers that signed two different reports for one asset, period and revision: the proof."""
+    keys = [(r.asset_id, r.period_id, r.revision, r.config_digest) for r in (one.report, other.report)]
     digests = [report_digest(config, each.report) for each in (one, other)]
     if keys[0] != keys[1] or digests[0] == digests[1]:
         return ()
@@ -80,6 +80,7 @@ def build_report(
     *,
     observed_at_s: int,
     ttl_s: int,
+    revision: int = 0,
 ) -> Report:
     """Sort the observers' values into a report; its lower medians are the accepted values.
 
@@ -93,7 +94,7 @@ def build_report(
         QuorumNotReached: fewer observations than the configuration asks for.
     """
     for signed in observations:
-        validate_observation(config, period.period_id, signed)
+        validate_observation(config, period.period_id, revision, signed)
     bodies = [signed.observation for signed in observations]
     if len({body.observer for body in bodies}) != len(bodies):
         raise ReportRejected(rule="one observation per node", period_id=period.period_id)
@@ -108,6 +109,7 @@ def build_report(
         config_digest=config.digest,
         asset_id=config.asset_id,
         period_id=period.period_id,
+        revision=revision,
         period_start=period.start_s,
         period_end=period.end_s,
         observed_at=observed_at_s,
@@ -119,8 +121,10 @@ def build_report(
     )
 
 
-def validate_observation(config: FeedConfig, period_id: int, signed: SignedObservation) -> None:
-    """Check that an observation is of this asset and period, in range, and its observer's.
+def validate_observation(
+    config: FeedConfig, period_id: int, revision: int, signed: SignedObservation
+) -> None:
+    """Check that an observation is of this asset, period and revision, in range, and its observer's.
 
     Raises:
         ReportRejected: it is not.
@@ -135,8 +139,8 @@ def validate_observation(config: FeedConfig, period_id: int, signed: SignedObser
     rule = ""
     if body.observer not in config.signers:
         rule = "observer is not a registered signer"
-    elif (body.asset_id, body.period_id) != (config.asset_id, period_id):
-        rule = "observation of another asset or period"
+    elif (body.asset_id, body.period_id, body.revision) != (config.asset_id, period_id, revision):
+        rule = "observation of another asset, period or revision"
     elif not in_range:
         rule = "observation out of range"
     elif recover_address(observation_digest(config, body), signed.signature) != body.observer:

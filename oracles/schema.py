@@ -83,10 +83,12 @@ class CashflowEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What one node saw of one period. Both values are cumulative since the asset began."""
+    """What one node saw of one period, for one revision of its report. Both values are cumulative
+    since the asset began."""
 
     asset_id: bytes
     period_id: int
+    revision: int
     register_wh: int
     credited_usd6: int
     completeness_bps: int
@@ -106,6 +108,7 @@ class SignedObservation:
 class Report:
     """One period of one asset, field for field as the chain sees it.
 
+    `revision` is 0 for the first report of a period; a later one takes the earlier one's place.
     `registers_wh` and `credited_usd6` are the observers' cumulative values, each sorted
     ascending; the accepted value of each is its lower median.
     """
@@ -113,6 +116,7 @@ class Report:
     config_digest: bytes
     asset_id: bytes
     period_id: int
+    revision: int
     period_start: int
     period_end: int
     observed_at: int
@@ -138,6 +142,7 @@ class Report:
             self.config_digest,
             self.asset_id,
             self.period_id,
+            self.revision,
             self.period_start,
             self.period_end,
             self.observed_at,

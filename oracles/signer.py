@@ -24,10 +24,10 @@ from rwa_sim.errors import InputError, UnknownName
 class LastSignedStore(Protocol):
     """What a node has signed. A durable store writes before it returns."""
 
-    def signed_digest(self, asset_id: bytes, period_id: int) -> bytes | None:
-        """Digest signed for that asset and period, None if none was."""
+    def signed_digest(self, asset_id: bytes, period_id: int, revision: int) -> bytes | None:
+        """Digest signed for that asset, period and revision, None if none was."""
 
-    def record(self, asset_id: bytes, period_id: int, digest: bytes) -> None:
+    def record(self, asset_id: bytes, period_id: int, revision: int, digest: bytes) -> None:
         """Remember a digest, before its signature leaves the node."""
 
 
@@ -35,15 +35,15 @@ class InMemoryLastSigned:
     """A store for one process and one run."""
 
     def __init__(self) -> None:
-        self._digests: dict[tuple[bytes, int], bytes] = {}
+        self._digests: dict[tuple[bytes, int, int], bytes] = {}
 
-    def signed_digest(self, asset_id: bytes, period_id: int) -> bytes | None:
+    def signed_digest(self, asset_id: bytes, period_id: int, revision: int) -> bytes | None:
         """See `LastSignedStore`."""
-        return self._digests.get((asset_id, period_id))
+        return self._digests.get((asset_id, period_id, revision))
 
-    def record(self, asset_id: bytes, period_id: int, digest: bytes) -> None:
+    def record(self, asset_id: bytes, period_id: int, revision: int, digest: bytes) -> None:
         """See `LastSignedStore`."""
-        self._digests[asset_id, period_id] = digest
+        self._digests[asset_id, period_id, revision] = digest
 
 
 class SignerNode:
@@ -53,6 +53,7 @@ class SignerNode:
         rejected: readings refused before they reached a register, counted by reason.
         findings: what the guard said of each period when it was last closed.
         released: periods that the operator released, and why.
+        reopened: periods that the operator reopened for a further revision, and why.
     """
 
     def __init__(
@@ -75,10 +76,14 @@ class SignerNode:
         self.closes: dict[int, PeriodClose] = {}
         self.findings: dict[int, tuple[Finding, ...]] = {}
         self.released: dict[int, str] = {}
+        self.reopened: dict[int, str] = {}
         self._guard = guard
         self._credits = CreditLedger(schedule)
-        self._observations: dict[int, SignedObservation] = {}
+        self._observations: dict[tuple[int, int], SignedObservation] = {}
         self._final: Report | None = None
+        self._final_before: Report | None = None
+        self._stale: set[int] = set()  # closed periods that a further revision looks at again
+        self._expires_s: dict[int, int] = {}  # of the last report signed for a period
 
     def receive(self, readings: Iterable[MeterReading]) -> int:
         """Verify and take in readings, in any order and number. Returns how many were new."""
@@ -118,20 +123,26 @@ class SignerNode:
         """
         return self._credits.add(event)
 
-    def observe(self, period_id: int, *, observed_at_s: int) -> SignedObservation:
+    def observe(self, period_id: int, *, observed_at_s: int, revision: int = 0) -> SignedObservation:
         """This node's view of a period that is over. Said once; asked again, it says the same.
+
+        A revision above 0 is a new look at the same period, with what has come in since. It is given
+        when the report before it has expired or the operator has reopened the period.
 
         Raises:
             InputError: the schedule has no such period.
-            ReportRejected: the period is not over, or a later one was observed already.
+            ReportRejected: the period is not over, a later one was observed already, or the revision
+                is not the next.
             PeriodHeld: the guard holds the period, and nobody has released it.
         """
-        if period_id in self._observations:
-            return self._observations[period_id]
+        if (period_id, revision) in self._observations:
+            return self._observations[period_id, revision]
+        self._require_revision(period_id, revision, observed_at_s)
         closed = self.close_registers(period_id, now_s=observed_at_s)
         observation = Observation(
             asset_id=self._config.asset_id,
             period_id=period_id,
+            revision=revision,
             register_wh=closed.register_wh,
             credited_usd6=self._credits.cumulative_usd6(period_id, observed_at_s),
             completeness_bps=closed.completeness_bps,
@@ -139,8 +150,9 @@ class SignerNode:
             observer=self.address,
         )
         signature = self._key.sign(observation_digest(self._config, observation))
-        self._observations[period_id] = SignedObservation(observation=observation, signature=signature)
-        return self._observations[period_id]
+        signed = SignedObservation(observation=observation, signature=signature)
+        self._observations[period_id, revision] = signed
+        return signed
 
     def close_registers(self, period_id: int, *, now_s: int) -> PeriodClose:
         """What the asset's registers say of a period that is over: what an invoice is made from.
@@ -149,7 +161,7 @@ class SignerNode:
         """
         if now_s < self._schedule.period(period_id).end_s:
             raise ReportRejected(rule="the period is not over", period_id=period_id)
-        if any(later > period_id for later in self._observations):
+        if any(later > period_id for later, _ in self._observations):
             raise ReportRejected(rule="periods are observed in order", period_id=period_id)
         closed = self._close_through(period_id)
         held = self._held(period_id)
@@ -167,6 +179,20 @@ class SignerNode:
             raise InputError(where=f"period {period_id}", key="reason", expected="why it is released")
         self.released[period_id] = reason
 
+    def reopen(self, period_id: int, reason: str) -> None:
+        """The operator lets this node look at a period again, for the next revision of its report.
+
+        Raises:
+            InputError: no reason, or a period that was never observed.
+        """
+        if not reason or (period_id, 0) not in self._observations:
+            raise InputError(
+                where=f"period {period_id}",
+                key="reason",
+                expected="an observed period, and why it is reopened",
+            )
+        self.reopened[period_id] = reason
+
     def sign(self, proposal: Proposal) -> bytes:
         """Sign a proposal that this node would have made itself.
 
@@ -174,33 +200,47 @@ class SignerNode:
             ReportRejected: own observation absent, report not made from the observations, wrong
                 window, not the period after the last final one, or a fall of an accepted value.
             QuorumNotReached: made from too few observations.
-            EquivocationRefused: another report was signed for this asset and period.
+            EquivocationRefused: another report was signed for this asset, period and revision.
         """
         report = proposal.report
         self._validate(proposal)
         digest = report_digest(self._config, report)
-        signed = self._store.signed_digest(report.asset_id, report.period_id)
+        signed = self._store.signed_digest(report.asset_id, report.period_id, report.revision)
         if signed is not None and signed != digest:
             raise EquivocationRefused(period_id=report.period_id, signed=signed, asked=digest)
-        self._store.record(report.asset_id, report.period_id, digest)
+        self._store.record(report.asset_id, report.period_id, report.revision, digest)
+        self._expires_s[report.period_id] = report.expires_at
         return self._key.sign(digest)
 
     def accept_final(self, signed: SignedReport) -> None:
         """Learn which report became final, after checking its quorum.
 
         Raises:
-            ReportRejected: not a report of this feed, or not the next period.
+            ReportRejected: not a report of this feed, or not the next period or revision.
             QuorumNotReached: too few signatures.
         """
         verify_signed_report(self._config, signed)
         self._require_next(signed.report)
+        if self._final is not None and signed.report.period_id > self._final.period_id:
+            self._final_before = self._final
         self._final = signed.report
+
+    def _require_revision(self, period_id: int, revision: int, observed_at_s: int) -> None:
+        last = max((each for period, each in self._observations if period == period_id), default=-1)
+        if revision != last + 1:
+            raise ReportRejected(rule=f"revision {last + 1} is next", period_id=period_id)
+        expired = observed_at_s > self._expires_s.get(period_id, observed_at_s)
+        if revision and not expired and self.reopened.pop(period_id, None) is None:
+            raise ReportRejected(rule="the report before is still good", period_id=period_id)
+        if revision:
+            self._stale.add(period_id)
 
     def _close_through(self, period_id: int) -> PeriodClose:
         # A node that was away closes the periods it missed first, so that each has its own readings.
         # The last close may be held: it takes in what arrived since, as long as nothing was said of it.
         last_id = len(self.closes)
-        if last_id and last_id <= period_id and self._held(last_id):
+        if last_id and last_id <= period_id and (self._held(last_id) or last_id in self._stale):
+            self._stale.discard(last_id)
             self._close(last_id, self.closes[last_id])
         for missing_id in range(last_id + 1, period_id + 1):
             held = self._held(missing_id - 1)
@@ -224,7 +264,7 @@ class SignerNode:
     def _validate(self, proposal: Proposal) -> None:
         report = proposal.report
         self._require_next(report)
-        if self._observations.get(report.period_id) not in proposal.observations:
+        if self._observations.get((report.period_id, report.revision)) not in proposal.observations:
             raise ReportRejected(rule="own observation is missing", period_id=report.period_id)
         made = build_report(
             self._config,
@@ -232,6 +272,7 @@ class SignerNode:
             proposal.observations,
             observed_at_s=report.observed_at,
             ttl_s=self._ttl_s,
+            revision=report.revision,
         )
         if made != report:
             raise ReportRejected(
@@ -241,9 +282,12 @@ class SignerNode:
             raise ReportRejected(rule="observed before the period was over", period_id=report.period_id)
         if report.register_wh > self._most_wh(report.period_id):
             raise ReportRejected(rule="more than the nameplate allows", period_id=report.period_id)
-        if self._final is not None and (
-            report.register_wh < self._final.register_wh
-            or report.cumulative_credited_usd6 < self._final.cumulative_credited_usd6
+        base = self._final
+        if base is not None and base.period_id == report.period_id:
+            base = self._final_before  # a correction of the last period may lower what was final
+        if base is not None and (
+            report.register_wh < base.register_wh
+            or report.cumulative_credited_usd6 < base.cumulative_credited_usd6
         ):
             raise ReportRejected(rule="a cumulative value fell", period_id=report.period_id)
 
@@ -258,7 +302,10 @@ class SignerNode:
         )
 
     def _require_next(self, report: Report) -> None:
-        expected_id = 1 if self._final is None else self._final.period_id + 1
+        final = self._final
+        expected_id = 1 if final is None else final.period_id + 1
+        if final is not None and report.period_id == final.period_id and report.revision > final.revision:
+            return
         if report.period_id != expected_id:
             raise ReportRejected(rule=f"period {expected_id} is next", period_id=report.period_id)
 

@@ -25,9 +25,9 @@ class LyingNode(SignerNode):
         super().__init__(key, **terms)
         self._secret, self._lie, self._feed = SecretKey(key), lie, terms["config"]
 
-    def observe(self, period_id: int, *, observed_at_s: int) -> SignedObservation:
+    def observe(self, period_id: int, *, observed_at_s: int, revision: int = 0) -> SignedObservation:
         """The lie, signed."""
-        honest = super().observe(period_id, observed_at_s=observed_at_s).observation
+        honest = super().observe(period_id, observed_at_s=observed_at_s, revision=revision).observation
         # The register in it is the one of `close_registers`, which has lied already.
         said = replace(self._lie(honest), register_wh=honest.register_wh)
         return SignedObservation(
@@ -40,6 +40,7 @@ class LyingNode(SignerNode):
         stated = Observation(
             asset_id=self._feed.asset_id,
             period_id=period_id,
+            revision=0,
             register_wh=closed.register_wh,
             credited_usd6=0,
             completeness_bps=closed.completeness_bps,

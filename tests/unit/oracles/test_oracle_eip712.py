@@ -5,7 +5,7 @@ report_digest
 ├── golden vectors                    type strings, struct hash, digest, signature as shared with Solidity
 └── given another chain or contract   another digest
 config_digest
-└── golden                            keccak(abi.encode(chainId, feed, assetId, signers, quorum, f, "Wh"))
+└── golden                            keccak(abi.encode(chainId, feed, assetId, configCount, signers, quorum, f, "Wh"))
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from oracles.schema import Observation, Report
 
 GOLDEN = kit.ROOT / "tests" / "golden" / "report_eip712.json"
 
-uint16, uint64 = st.integers(0, 2**16 - 1), st.integers(0, 2**64 - 1)
+uint16, uint32, uint64 = (st.integers(0, 2**bits - 1) for bits in (16, 32, 64))
 uint128s = st.lists(st.integers(0, 2**128 - 1), max_size=7).map(tuple)
 word = st.binary(min_size=32, max_size=32)
 reports = st.builds(
@@ -34,6 +34,7 @@ reports = st.builds(
     config_digest=word,
     asset_id=word,
     period_id=uint64,
+    revision=uint32,
     period_start=uint64,
     period_end=uint64,
     observed_at=uint64,
@@ -76,6 +77,7 @@ def golden_vectors() -> dict:
         config_digest=config.digest,
         asset_id=config.asset_id,
         period_id=3,
+        revision=2,
         period_start=kit.utc_s(2026, 3),
         period_end=kit.utc_s(2026, 4),
         observed_at=kit.utc_s(2026, 4) + 3_600,
@@ -99,6 +101,7 @@ def golden_vectors() -> dict:
             "signers": list(config.signers),
             "quorum": config.quorum,
             "faultTolerance": config.fault_tolerance,
+            "configCount": config.config_count,
             "unit": "Wh",
             "configDigest": "0x" + config.digest.hex(),
         },
@@ -131,13 +134,14 @@ def test_observation_digest_equals_eth_accounts():
     seen = Observation(
         asset_id=config.asset_id,
         period_id=2,
+        revision=1,
         register_wh=5,
         credited_usd6=6,
         completeness_bps=7,
         readings_root=keccak(b"r"),
         observer=config.signers[0],
     )
-    values = (config.digest, seen.asset_id, 2, 5, 6, 7, seen.readings_root, seen.observer)
+    values = (config.digest, seen.asset_id, 2, 1, 5, 6, 7, seen.readings_root, seen.observer)
 
     expected = by_eth_account(config, "Observation", eip712.OBSERVATION_TYPE, values)
 
@@ -173,10 +177,10 @@ def test_golden_signature_recovers_with_eth_account():
 
 def test_config_digest_is_the_abi_encoding_in_the_agreed_order():
     config = kit.config()
-    types = ["uint256", "address", "bytes32", "address[]", "uint8", "uint8", "string"]
+    types = ["uint256", "address", "bytes32", "uint32", "address[]", "uint8", "uint8", "string"]
     ascending = sorted(config.signers, key=lambda address: bytes.fromhex(address[2:]))
 
-    expected = keccak(encode(types, [1337, kit.FEED, keccak(b"plant one"), ascending, 3, 1, "Wh"]))
+    expected = keccak(encode(types, [1337, kit.FEED, keccak(b"plant one"), 1, ascending, 3, 1, "Wh"]))
 
     assert config.digest == expected
 

@@ -232,7 +232,7 @@ def test_close_period_that_is_held_signs_nothing_and_later_periods_wait():
         assert (held.value.period_id, held.value.findings[0].rule) == (1, "completeness")
         with pytest.raises(PeriodHeld):
             network.close_registers(period_id, at_s)
-    assert network.nodes[0]._store.signed_digest(network.config.asset_id, 1) is None
+    assert network.nodes[0]._store.signed_digest(network.config.asset_id, 1, 0) is None
 
 
 def test_close_period_again_takes_in_what_came_late():

@@ -58,6 +58,7 @@ def observed(node_key: bytes, register_wh: int, credited_usd6: int = 0, **change
     terms = {
         "asset_id": config.asset_id,
         "period_id": 1,
+        "revision": 0,
         "register_wh": register_wh,
         "credited_usd6": credited_usd6,
         "completeness_bps": 10_000,
@@ -344,10 +345,10 @@ def test_sign_a_second_different_report_is_refused_and_the_first_repeated():
 
 def test_sign_records_before_the_signature_leaves():
     class Full:
-        def signed_digest(self, asset_id, period_id):
+        def signed_digest(self, asset_id, period_id, revision):
             return None
 
-        def record(self, asset_id, period_id, digest):
+        def record(self, asset_id, period_id, revision, digest):
             raise OSError("disk full")
 
     network = fed()
