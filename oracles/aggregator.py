@@ -55,7 +55,7 @@ class Aggregator:
             ttl_s=self.ttl_s,
             revision=revision,
         )
-        return self._kept(Proposal(report=report, observations=by_address))
+        return self.know(Proposal(report=report, observations=by_address))
 
     def collect(self, proposal: Proposal, nodes: Iterable[Sign]) -> SignedReport:
         """Ask every node to sign, and put the valid signatures in the chain's order.
@@ -63,17 +63,27 @@ class Aggregator:
         Raises:
             QuorumNotReached: too few nodes signed; names the refusals.
         """
-        digest = report_digest(self.config, proposal.report)
-        signatures: dict[str, bytes] = {}
-        refusals = []
+        signatures, refusals = [], []
         for sign in nodes:
             try:
-                signature = sign(proposal)
+                signatures.append(sign(proposal))
             except OracleRefusal as refusal:
                 refusals.append(str(refusal))
-                continue
+        return self.assemble(proposal, signatures, refusals)
+
+    def assemble(
+        self, proposal: Proposal, given: Iterable[bytes], refusals: Iterable[str] = ()
+    ) -> SignedReport:
+        """The signed report from the signatures that came: the valid ones, in the chain's order.
+
+        Raises:
+            QuorumNotReached: too few of them are of registered signers; names the refusals.
+        """
+        digest = report_digest(self.config, proposal.report)
+        signatures: dict[str, bytes] = {}
+        for signature in given:
             signer = recover_address(digest, signature)
-            if signer in self.config.signers:
+            if signer is not None and signer in self.config.signers:
                 signatures[signer] = signature
         if len(signatures) < self.config.quorum:
             raise QuorumNotReached(
@@ -86,7 +96,8 @@ class Aggregator:
         ascending = sorted(signatures, key=address_order)
         return SignedReport(report=proposal.report, signatures=tuple(signatures[each] for each in ascending))
 
-    def _kept(self, proposal: Proposal) -> Proposal:
+    def know(self, proposal: Proposal) -> Proposal:
+        """Take a proposal as the one of its period and revision, as after a restart."""
         self._proposals[proposal.report.period_id, proposal.report.revision] = proposal
         return proposal
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from oracles.keys import SecretKey, parse_public_key, recover_address
+from oracles.schema import BORDER
 from oracles.wire import validate_names
 from rwa_sim.errors import InputError, MalformedReading
 
@@ -28,6 +29,8 @@ class MeterExchange:
         InputError: a name that the signed line cannot carry, a negative number, a key that is no
             point, or one serial for both meters.
     """
+
+    __pydantic_config__ = BORDER
 
     meter_id: str
     old_serial: str
@@ -68,6 +71,8 @@ class MeterExchange:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedExchange:
     """A record and the signatures (r || s || v) it has."""
+
+    __pydantic_config__ = BORDER
 
     record: MeterExchange
     signatures: tuple[bytes, ...]

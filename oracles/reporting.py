@@ -17,7 +17,7 @@ from oracles.errors import QuorumNotReached, ReportRejected
 from oracles.hashing import ZERO32
 from oracles.keys import recover_address
 from oracles.periods import FULL_BPS, Period
-from oracles.schema import Report, SignedObservation, SignedReport, lower_median
+from oracles.schema import BORDER, Report, SignedObservation, SignedReport, lower_median
 
 _UINT128_MAX = 2**128 - 1
 
@@ -25,6 +25,8 @@ _UINT128_MAX = 2**128 - 1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
     """A report and what it was made from, sent to the nodes for signature."""
+
+    __pydantic_config__ = BORDER
 
     report: Report
     observations: tuple[SignedObservation, ...]

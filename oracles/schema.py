@@ -13,6 +13,9 @@ from typing import Any
 
 from oracles.hashing import leaf_hash
 
+# How the stages' types read and write JSON where they cross a process: nothing unknown, nothing coerced.
+BORDER = {"extra": "forbid", "strict": True, "ser_json_bytes": "hex", "val_json_bytes": "hex"}
+
 
 class Quality(StrEnum):
     """How a register value came to be. A substitute is shown, and pays nothing."""
@@ -71,6 +74,8 @@ class CashflowEvent:
     None assigns it to the period it was booked in.
     """
 
+    __pydantic_config__ = BORDER
+
     account: str
     entry_ref: str
     statement_seq: int
@@ -86,6 +91,8 @@ class Observation:
     """What one node saw of one period, for one revision of its report. Both values are cumulative
     since the asset began."""
 
+    __pydantic_config__ = BORDER
+
     asset_id: bytes
     period_id: int
     revision: int
@@ -100,6 +107,8 @@ class Observation:
 class SignedObservation:
     """An observation its observer cannot deny; 65-byte signature of its EIP-712 digest."""
 
+    __pydantic_config__ = BORDER
+
     observation: Observation
     signature: bytes
 
@@ -112,6 +121,8 @@ class Report:
     `registers_wh` and `credited_usd6` are the observers' cumulative values, each sorted
     ascending; the accepted value of each is its lower median.
     """
+
+    __pydantic_config__ = BORDER
 
     config_digest: bytes
     asset_id: bytes
@@ -157,6 +168,8 @@ class Report:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedReport:
     """A report ready for the chain; signatures are ordered by ascending signer address."""
+
+    __pydantic_config__ = BORDER
 
     report: Report
     signatures: tuple[bytes, ...]

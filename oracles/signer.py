@@ -58,7 +58,7 @@ class SignerNode:
 
     def __init__(
         self,
-        key: bytes,
+        key: bytes | SecretKey,
         *,
         config: FeedConfig,
         schedule: PeriodSchedule,
@@ -67,7 +67,7 @@ class SignerNode:
         store: LastSignedStore | None = None,
         guard: PeriodGuard | None = None,
     ) -> None:
-        self._key = SecretKey(key)
+        self._key = key if isinstance(key, SecretKey) else SecretKey(key)
         self.address = self._key.address
         self._config, self._schedule, self._ttl_s = config, schedule, ttl_s
         self._store: LastSignedStore = InMemoryLastSigned() if store is None else store
@@ -211,6 +211,21 @@ class SignerNode:
         self._store.record(report.asset_id, report.period_id, report.revision, digest)
         self._expires_s[report.period_id] = report.expires_at
         return self._key.sign(digest)
+
+    def remember_signed(self, report: Report) -> None:
+        """Know again, after a restart, that this node has signed a report."""
+        digest = report_digest(self._config, report)
+        self._store.record(report.asset_id, report.period_id, report.revision, digest)
+        self._expires_s[report.period_id] = report.expires_at
+
+    def observation(self, period_id: int, revision: int = 0) -> SignedObservation | None:
+        """What this node has said of a period, None if nothing yet."""
+        return self._observations.get((period_id, revision))
+
+    @property
+    def final(self) -> Report | None:
+        """The last report that this node knows to be signed by a quorum."""
+        return self._final
 
     def accept_final(self, signed: SignedReport) -> None:
         """Learn which report became final, after checking its quorum.

@@ -26,7 +26,7 @@ from oracles.schema import MeterReading
 from oracles.wire import parse_reading
 from rwa_sim.errors import MalformedReading
 
-Keep = Callable[[MeterReading], None]
+Keep = Callable[[MeterReading], object]
 MAX_PAYLOAD_BYTES = 1_024
 DEFAULT_PREFIX = "meters"
 _SESSION = re.compile(rb'\{"bd":(0|[1-9][0-9]{0,17})\}')

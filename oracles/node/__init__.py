@@ -1,0 +1,1 @@
+"""Oracle nodes as processes: keys, journal, messages, server, sources. Imports no chain."""
