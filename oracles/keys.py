@@ -31,6 +31,10 @@ class SecretKey:
         compact = self._key.sign_recoverable(digest, hasher=None)
         return compact[:64] + bytes((compact[64] + _RECOVERY_OFFSET,))
 
+    def for_transactions(self) -> bytes:
+        """The secret itself, for the one library that signs chain transactions; for nothing else."""
+        return self._key.secret
+
     def __repr__(self) -> str:
         return f"SecretKey({self.address})"
 

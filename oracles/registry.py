@@ -14,7 +14,7 @@ from oracles.config import asset_id_of
 from oracles.keys import is_signed_by, parse_public_key
 from oracles.ocmf import OcmfRecord, parse_payload, to_reading
 from oracles.schema import MeterReading
-from oracles.wire import matches_raw, validate_names
+from oracles.wire import matches_raw, parse_reading, validate_names
 from rwa_sim.errors import InputError, MalformedReading
 
 # Energy a plant can deliver beyond its nameplate, in percent of nameplate x time.
@@ -88,21 +88,33 @@ class MeterSpec:
         """Whether the reading's fields are those of its signed bytes."""
         if not self.ocmf_serial:
             return matches_raw(reading)
-        record = OcmfRecord(payload=reading.raw, algorithm="", signature=b"")
         try:
-            signed = to_reading(
-                record,
-                parse_payload(record),
-                signature=reading.signature,
-                meter_id=self.meter_id,
-                meter_serial=self.ocmf_serial,
-                obis=self.obis,
-                context=self.ocmf_context,
-                received_at_s=reading.received_at_s,
-            )
+            signed = self.parse(reading.raw, reading.signature, received_at_s=reading.received_at_s)
         except MalformedReading:
             return False
         return signed == reading
+
+    def parse(
+        self, raw: bytes, signature: bytes, *, received_at_s: int, where: str = "reading"
+    ) -> MeterReading:
+        """A reading of this meter from its signed bytes, in the form that the meter signs in.
+
+        Raises:
+            MalformedReading: the bytes are no reading of such a meter.
+        """
+        if not self.ocmf_serial:
+            return parse_reading(raw, signature, received_at_s=received_at_s, where=where)
+        record = OcmfRecord(payload=raw, algorithm="", signature=b"")
+        return to_reading(
+            record,
+            parse_payload(record),
+            signature=signature,
+            meter_id=self.meter_id,
+            meter_serial=self.ocmf_serial,
+            obis=self.obis,
+            context=self.ocmf_context,
+            received_at_s=received_at_s,
+        )
 
     def succeeded_by(self, first_seq: int, public_key: bytes) -> MeterSpec:
         """This meter, read by another device from reading `first_seq` on."""

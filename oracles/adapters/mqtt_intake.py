@@ -23,7 +23,6 @@ from collections.abc import Callable
 
 from oracles.registry import AssetRegistry, MeterSpec
 from oracles.schema import MeterReading
-from oracles.wire import parse_reading
 from rwa_sim.errors import MalformedReading
 
 Keep = Callable[[MeterReading], object]
@@ -102,7 +101,7 @@ class MqttIntake:
         raw, _, digits = payload.rpartition(b".")
         try:
             signature = bytes.fromhex(digits.decode("ascii"))
-            reading = parse_reading(raw, signature, received_at_s=self._clock())
+            reading = spec.parse(raw, signature, received_at_s=self._clock())
         except (MalformedReading, ValueError):
             raise _Dropped("malformed") from None
         if reading.meter_id != spec.meter_id:

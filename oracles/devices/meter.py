@@ -24,9 +24,11 @@ class DeviceMeter:
         InputError: a name that the signed line cannot carry, or a malformed key.
     """
 
-    def __init__(self, key: bytes, *, meter_id: str, obis: str = "2.8.0", first_seq: int = 1) -> None:
+    def __init__(
+        self, key: bytes | SecretKey, *, meter_id: str, obis: str = "2.8.0", first_seq: int = 1
+    ) -> None:
         validate_names(meter_id, obis, where="meter")
-        self._key = SecretKey(key)
+        self._key = key if isinstance(key, SecretKey) else SecretKey(key)
         self.meter_id, self.obis = meter_id, obis
         self._next_seq = first_seq
 

@@ -19,12 +19,9 @@ from oracles.errors import OracleRefusal
 from oracles.exchange import SignedExchange
 from oracles.node.journal import Journal
 from oracles.node.messages import from_json, to_json
-from oracles.ocmf import OcmfRecord, parse_payload, to_reading
-from oracles.registry import MeterSpec
 from oracles.reporting import Proposal
 from oracles.schema import BORDER, CashflowEvent, MeterReading, Report, SignedObservation, SignedReport
 from oracles.signer import InMemoryLastSigned, SignerNode
-from oracles.wire import parse_reading
 from rwa_sim.errors import InputError, RwaError
 
 _SIGNATURE_BYTES = 65
@@ -185,32 +182,9 @@ class DurableNode:
         received_at_s = int.from_bytes(body[:_TIME_BYTES], "big")
         name, _, rest = body[_TIME_BYTES:].partition(b"\0")
         spec = self.node.trackers[name.decode("ascii")].spec
-        return read_again(
-            spec, rest[_SIGNATURE_BYTES:], rest[:_SIGNATURE_BYTES], received_at_s=received_at_s, where=where
+        return spec.parse(
+            rest[_SIGNATURE_BYTES:], rest[:_SIGNATURE_BYTES], received_at_s=received_at_s, where=where
         )
-
-
-def read_again(
-    spec: MeterSpec, raw: bytes, signature: bytes, *, received_at_s: int, where: str
-) -> MeterReading:
-    """A reading of a meter from its signed bytes, in the form that the meter signs in.
-
-    Raises:
-        MalformedReading: the bytes are no reading.
-    """
-    if not spec.ocmf_serial:
-        return parse_reading(raw, signature, received_at_s=received_at_s, where=where)
-    record = OcmfRecord(payload=raw, algorithm="", signature=b"")
-    return to_reading(
-        record,
-        parse_payload(record),
-        signature=signature,
-        meter_id=spec.meter_id,
-        meter_serial=spec.ocmf_serial,
-        obis=spec.obis,
-        context=spec.ocmf_context,
-        received_at_s=received_at_s,
-    )
 
 
 def _signed_key(report: Report) -> str:

@@ -38,3 +38,13 @@ def from_json(kind: type[Message], data: bytes, *, where: str) -> Message:
         key = ".".join(map(str, fault["loc"]))
         raise InputError(where=where, key=key, expected=f"a {kind.__name__}", got=fault["msg"]) from None
     return message
+
+
+def list_from_json(kind: type[Message], data: bytes, *, where: str) -> list[Message]:
+    """Messages of one kind, in a JSON array.
+
+    Raises:
+        InputError: as `from_json`.
+    """
+    messages: list[Message] = from_json(cast(Any, list[kind]), data, where=where)  # type: ignore[valid-type]
+    return messages

@@ -7,6 +7,7 @@ bank folder ────────────┴──► DurableNode ◄─�
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -39,15 +40,12 @@ async def run_node(settings: NodeSettings, path: Path, started: Started) -> None
         InputError: a key that is not one of the feed's signers, or sources that cannot be used.
         EnvironmentFault: the folder or the port is not to be had.
     """
-    import os
-
     key = key_of(settings.key, path)
     config = settings.feed.feed_config()
     if key.address not in config.signers:
         raise InputError(
             where=str(path), key="key", expected="the key of one of feed.signers", got=key.address
         )
-    password = os.environ.get(settings.mqtt.password_env) if settings.mqtt is not None else None
     journal = Journal(path.parent / settings.data)
     try:
         node = DurableNode(journal, _blank(settings, key, path))
@@ -56,7 +54,7 @@ async def run_node(settings: NodeSettings, path: Path, started: Started) -> None
         if settings.mqtt is not None:
             intake = MqttIntake(settings.registry(), clock, prefix=settings.mqtt.prefix)
             counts = intake.counts
-            broker = _broker(settings.mqtt, password)
+            broker = broker_of(settings.mqtt)
             client = f"rwa-sim-{key.address.lower()}"
             sources.append(receive_mqtt(broker, intake, node.receive, client_id=client))
         if settings.bank is not None:
@@ -102,7 +100,9 @@ def _blank(settings: NodeSettings, key: SecretKey, path: Path) -> Callable[[InMe
     return make
 
 
-def _broker(section: MqttSection, password: str | None) -> BrokerAddress:
+def broker_of(section: MqttSection) -> BrokerAddress:
+    """The broker that a configuration names; its password is in the environment."""
+    password = os.environ.get(section.password_env) if section.password_env else None
     return BrokerAddress(
         port=section.port, host=section.host, username=section.username or None, password=password
     )

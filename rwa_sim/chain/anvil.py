@@ -1,7 +1,8 @@
 """Engine `anvil`: a managed Anvil process on loopback, spoken to over JSON-RPC by web3.
 
 The process gets a random free port and a random mnemonic, sends no CORS header, and lives as long as
-the engine. Transactions are signed here; the node's own accounts are never used.
+the engine. Transactions are signed here; the node's own accounts are never used. With a state file it
+can be killed and started again: it comes back to what the file has, which is some blocks ago.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from rwa_sim.chain.engine import (
     BLOCK_GAS_LIMIT,
@@ -23,15 +24,14 @@ from rwa_sim.chain.engine import (
     CallResult,
     Capability,
     Head,
-    Log,
     Receipt,
     Transaction,
 )
+from rwa_sim.chain.json_rpc import JsonRpc
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
 from rwa_sim.errors import EnvironmentFault, NodeUnreachable, TransactionRefused
 
 START_TIMEOUT_S = 20
-REQUEST_TIMEOUT_S = 60
 PACKAGED = Path(__file__).parents[2] / "contracts" / "node_modules" / "@foundry-rs"
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 
@@ -56,25 +56,50 @@ class AnvilEngine(SigningEngine):
     name = "anvil"
     capabilities = frozenset(Capability)
 
-    def __init__(self, seed: int = 0, genesis_s: int = GENESIS_TIMESTAMP_S) -> None:
-        from web3 import HTTPProvider
-
+    def __init__(
+        self,
+        seed: int = 0,
+        genesis_s: int = GENESIS_TIMESTAMP_S,
+        *,
+        state: Path | None = None,
+        port: int = 0,
+    ) -> None:
         super().__init__(seed)
-        binary = find_anvil()
-        if binary is None:
-            raise EnvironmentFault(
-                "engine anvil: expected the anvil binary on PATH, in RWA_SIM_ANVIL, or from npm (`make setup`)"
-            )
-        self._process = _start(binary, genesis_s)
+        self._genesis_s, self._state = genesis_s, state
+        self._process = self._start(port)
         try:
-            port = _wait_for_port(self._process)
-            self.url = f"http://127.0.0.1:{port}"
-            self._provider = HTTPProvider(self.url, request_kwargs={"timeout": REQUEST_TIMEOUT_S})
-            self._head = self._read_head()
-            self._rpc("anvil_setBalance", [derive_account(seed, FAUCET_LABEL).address, hex(FAUCET_WEI)])
+            self.port = _wait_for_port(self._process)
+            self._node = JsonRpc(f"http://127.0.0.1:{self.port}", who="engine anvil")
+            self._head = self._node.head()
+            if self._head.number == 0:
+                faucet = derive_account(seed, FAUCET_LABEL).address
+                self._node.rpc("anvil_setBalance", [faucet, hex(FAUCET_WEI)])
         except BaseException:
             self.close()
             raise
+
+    @property
+    def url(self) -> str:
+        """Where the node answers."""
+        return self._node.url
+
+    @property
+    def node(self) -> JsonRpc:
+        """The node as others see it."""
+        return self._node
+
+    @property
+    def pid(self) -> int:
+        """Process id of the node."""
+        return self._process.pid
+
+    def restart(self) -> None:
+        """Start the process again, on the same port, with what the state file has."""
+        self.close()
+        self._process = self._start(self.port)
+        _wait_for_port(self._process)
+        self._nonces.clear()
+        self._head = self._node.head()
 
     def head(self) -> Head:
         """The last mined block."""
@@ -84,12 +109,12 @@ class AnvilEngine(SigningEngine):
         """Queue the transactions and mine them as one block."""
         timestamp_s = self._next_timestamp(at_s)
         hashes = [self._queue(transaction) for transaction in transactions]
-        self._rpc("evm_mine", [hex(timestamp_s)])
+        self._node.rpc("evm_mine", [hex(timestamp_s)])
         self._head = Head(self._head.number + 1, timestamp_s)
         return [self._receipt(tx_hash) for tx_hash in hashes]
 
     def _queue(self, transaction: Transaction) -> str:
-        response = self._request("eth_sendRawTransaction", ["0x" + self._sign(transaction).hex()])
+        response = self._node.request("eth_sendRawTransaction", ["0x" + self._sign(transaction).hex()])
         if response.get("error"):
             self._forget_nonce(transaction)
             reason = response["error"].get("message")
@@ -98,24 +123,17 @@ class AnvilEngine(SigningEngine):
 
     def call(self, to: str, data: bytes, sender: str | None = None) -> CallResult:
         """Run a call on the last block's state."""
-        request = {"to": to, "data": "0x" + data.hex()}
-        if sender:
-            request["from"] = sender
-        response = self._request("eth_call", [request, "latest"])
-        error = response.get("error")
-        if error is None:
-            return CallResult(ok=True, data=_bytes(response["result"]))
-        return CallResult(ok=False, data=_bytes(error.get("data") or "0x"))
+        return self._node.call(to, data, sender)
 
     def snapshot(self) -> str:
         """Mark the last block."""
-        return self._marked(str(self._rpc("evm_snapshot", [])))
+        return self._marked(str(self._node.rpc("evm_snapshot", [])))
 
     def revert(self, snapshot: str) -> None:
         """Go back to a mark; like Anvil's own, a mark can be used once."""
-        self._rpc("evm_revert", [snapshot])
+        self._node.rpc("evm_revert", [snapshot])
         self._forget_after(snapshot)
-        self._head = self._read_head()
+        self._head = self._node.head()
 
     def close(self) -> None:
         """Stop the process by its id and wait for it."""
@@ -130,57 +148,28 @@ class AnvilEngine(SigningEngine):
             self._process.stdout.close()
 
     def _chain_nonce(self, address: str) -> int:
-        return int(self._rpc("eth_getTransactionCount", [address, "latest"]), 16)
-
-    def _read_head(self) -> Head:
-        block = self._rpc("eth_getBlockByNumber", ["latest", False])
-        return Head(int(block["number"], 16), int(block["timestamp"], 16))
+        return self._node.nonce(address)
 
     def _receipt(self, tx_hash: str) -> Receipt:
-        raw = self._rpc("eth_getTransactionReceipt", [tx_hash])
-        if raw is None:
+        receipt = self._node.receipt(tx_hash, timestamp_s=self._head.timestamp_s)
+        if receipt is None:
             raise NodeUnreachable(f"engine anvil at {self.url}: expected a receipt for {tx_hash}, got none")
-        ok = raw["status"] == "0x1"
-        return Receipt(
-            ok=ok,
-            tx_hash=tx_hash,
-            block_number=int(raw["blockNumber"], 16),
-            timestamp_s=self._head.timestamp_s,
-            gas_used=int(raw["gasUsed"], 16),
-            logs=tuple(_log(entry) for entry in raw["logs"]),
-            contract_address=_checksum(raw["contractAddress"]) if raw.get("contractAddress") else None,
-            revert_data=b"" if ok else self._revert_data(tx_hash),
-        )
+        return receipt
 
-    def _revert_data(self, tx_hash: str) -> bytes:
-        """What the transaction returned, from a trace of the block it is in: same state, same timestamp."""
-        trace = self._rpc("debug_traceTransaction", [tx_hash, {"tracer": "callTracer"}])
-        return _bytes(trace.get("output") or "0x")
-
-    def _rpc(self, method: str, params: list[Any]) -> Any:
-        response = self._request(method, params)
-        if response.get("error"):
-            raise NodeUnreachable(
-                f"engine anvil at {self.url}: {method} refused: {response['error'].get('message')}"
+    def _start(self, port: int) -> subprocess.Popen[str]:
+        binary = find_anvil()
+        if binary is None:
+            raise EnvironmentFault(
+                "engine anvil: expected the anvil binary on PATH, in RWA_SIM_ANVIL, or from npm (`make setup`)"
             )
-        return response["result"]
-
-    def _request(self, method: str, params: list[Any]) -> dict[str, Any]:
-        import requests
-        from web3.types import RPCEndpoint
-
-        try:
-            return dict(self._provider.make_request(RPCEndpoint(method), params))
-        except requests.RequestException as error:
-            raise NodeUnreachable(
-                f"engine anvil at {self.url}: expected an answer to {method}, got {type(error).__name__}"
-            ) from error
+        kept = [] if self._state is None else ["--state", str(self._state), "--state-interval", "1"]
+        return _start(binary, self._genesis_s, port, kept)
 
 
-def _start(binary: str, genesis_s: int) -> subprocess.Popen[str]:
-    command = [binary, "--host", "127.0.0.1", "--port", "0", "--chain-id", str(CHAIN_ID), "--no-cors"]
+def _start(binary: str, genesis_s: int, port: int, more: list[str]) -> subprocess.Popen[str]:
+    command = [binary, "--host", "127.0.0.1", "--port", str(port), "--chain-id", str(CHAIN_ID), "--no-cors"]
     command += ["--hardfork", "cancun", "--mnemonic-random", "--accounts", "1", "--no-mining"]
-    command += ["--timestamp", str(genesis_s), "--gas-limit", str(BLOCK_GAS_LIMIT), "--order", "fifo"]
+    command += ["--timestamp", str(genesis_s), "--gas-limit", str(BLOCK_GAS_LIMIT), "--order", "fifo", *more]
     try:
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     except OSError as error:
@@ -207,21 +196,3 @@ def _wait_for_port(process: subprocess.Popen[str]) -> int:
     if port is None:
         raise NodeUnreachable(f"engine anvil: expected it to listen within {START_TIMEOUT_S} s, it did not")
     return port
-
-
-def _log(raw: dict[str, Any]) -> Log:
-    return Log(
-        address=_checksum(raw["address"]),
-        topics=tuple(_bytes(topic) for topic in raw["topics"]),
-        data=_bytes(raw["data"]),
-    )
-
-
-def _bytes(value: Any) -> bytes:
-    return bytes(value) if isinstance(value, bytes) else bytes.fromhex(str(value).removeprefix("0x"))
-
-
-def _checksum(address: str) -> str:
-    from eth_utils.address import to_checksum_address
-
-    return to_checksum_address(address)

@@ -1,0 +1,138 @@
+"""A JSON-RPC node: requests, and what its answers mean here. Who signs and who mines is not its business."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rwa_sim.chain.engine import CallResult, Head, Log, Receipt
+from rwa_sim.errors import NodeUnreachable
+
+REQUEST_TIMEOUT_S = 60
+
+
+class JsonRpc:
+    """One node at one address.
+
+    Args:
+        url: where it answers.
+        who: how errors name it, such as "engine anvil".
+        timeout_s: how long an answer may take.
+    """
+
+    def __init__(self, url: str, *, who: str = "chain node", timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+        from web3 import HTTPProvider
+
+        self.url, self._who = url, who
+        self._provider = HTTPProvider(
+            url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
+        )
+
+    def rpc(self, method: str, params: list[Any]) -> Any:
+        """The result of a request.
+
+        Raises:
+            NodeUnreachable: no answer, or the node refused.
+        """
+        response = self.request(method, params)
+        if response.get("error"):
+            raise NodeUnreachable(
+                f"{self._who} at {self.url}: {method} refused: {response['error'].get('message')}"
+            )
+        return response["result"]
+
+    def request(self, method: str, params: list[Any]) -> dict[str, Any]:
+        """The whole response, with `error` if the node refused.
+
+        Raises:
+            NodeUnreachable: no answer.
+        """
+        import requests
+        from web3.types import RPCEndpoint
+
+        try:
+            return dict(self._provider.make_request(RPCEndpoint(method), params))
+        except (requests.RequestException, ValueError) as error:
+            raise NodeUnreachable(
+                f"{self._who} at {self.url}: expected an answer to {method}, got {type(error).__name__}"
+            ) from error
+
+    def chain_id(self) -> int:
+        """Number of the chain."""
+        return int(self.rpc("eth_chainId", []), 16)
+
+    def head(self) -> Head:
+        """The last block."""
+        block = self.rpc("eth_getBlockByNumber", ["latest", False])
+        return Head(int(block["number"], 16), int(block["timestamp"], 16))
+
+    def nonce(self, address: str) -> int:
+        """Transactions of an account that are in blocks."""
+        return int(self.rpc("eth_getTransactionCount", [address, "latest"]), 16)
+
+    def call(
+        self, to: str, data: bytes, sender: str | None = None, *, block: int | None = None
+    ) -> CallResult:
+        """Run a call on the state of the last block, or of an earlier one."""
+        asked = {"to": to, "data": "0x" + data.hex()} | ({"from": sender} if sender else {})
+        response = self.request("eth_call", [asked, "latest" if block is None else hex(block)])
+        error = response.get("error")
+        if error is None:
+            return CallResult(ok=True, data=as_bytes(response["result"]))
+        return CallResult(ok=False, data=as_bytes(error.get("data") or "0x"))
+
+    def receipt(self, tx_hash: str, *, timestamp_s: int | None = None) -> Receipt | None:
+        """What became of a transaction, None while it is in no block. Revert data are traced.
+
+        Args:
+            timestamp_s: the block's, where the caller knows it; else the node is asked.
+        """
+        raw = self.rpc("eth_getTransactionReceipt", [tx_hash])
+        if raw is None:
+            return None
+        ok, number = raw["status"] == "0x1", int(raw["blockNumber"], 16)
+        if timestamp_s is None:
+            block = self.rpc("eth_getBlockByNumber", [raw["blockNumber"], False])
+            timestamp_s = int(block["timestamp"], 16)
+        return Receipt(
+            ok=ok,
+            tx_hash=tx_hash,
+            block_number=number,
+            timestamp_s=timestamp_s,
+            gas_used=int(raw["gasUsed"], 16),
+            logs=tuple(log_of(entry) for entry in raw["logs"]),
+            contract_address=checksum(raw["contractAddress"]) if raw.get("contractAddress") else None,
+            revert_data=b"" if ok else self.revert_data(tx_hash),
+        )
+
+    def revert_data(self, tx_hash: str) -> bytes:
+        """What a transaction returned, from a trace of the block it is in: same state, same timestamp."""
+        trace = self.rpc("debug_traceTransaction", [tx_hash, {"tracer": "callTracer"}])
+        return as_bytes(trace.get("output") or "0x")
+
+    def logs(self, addresses: list[str], *, first_block: int = 0) -> list[tuple[int, Log]]:
+        """(block, event) of these contracts, in order."""
+        found = self.rpc(
+            "eth_getLogs", [{"address": addresses, "fromBlock": hex(first_block), "toBlock": "latest"}]
+        )
+        return [(int(entry["blockNumber"], 16), log_of(entry)) for entry in found]
+
+
+def log_of(raw: dict[str, Any]) -> Log:
+    """An event as a node tells it."""
+    return Log(
+        address=checksum(raw["address"]),
+        topics=tuple(as_bytes(topic) for topic in raw["topics"]),
+        data=as_bytes(raw["data"]),
+    )
+
+
+def as_bytes(value: Any) -> bytes:
+    """Bytes from hex or bytes."""
+    return bytes(value) if isinstance(value, bytes) else bytes.fromhex(str(value).removeprefix("0x"))
+
+
+def checksum(address: str) -> str:
+    """An address in its checksummed form."""
+    from eth_utils.address import to_checksum_address
+
+    return to_checksum_address(address)
