@@ -49,10 +49,14 @@ class Station:
     _numbers: OrderedDict[Hashable, int] = field(default_factory=OrderedDict, repr=False)
 
     def connector_of(self, transaction: str, named: int | None) -> int | None:
-        """The transaction's connector: named in its first message, remembered for the others."""
+        """The transaction's connector: named in its first message, remembered for the others.
+
+        A system that starts anew has forgotten; a station with one connector can mean no other.
+        """
         if named is not None:
             _remember(self._connector_of, transaction, named)
-        return self._connector_of.get(transaction)
+        only = next(iter(self.connectors)) if len(self.connectors) == 1 else None
+        return self._connector_of.get(transaction, only)
 
     def number_of(self, start: Hashable) -> int:
         """The number of a transaction by its start: the one it has, or the next."""

@@ -49,14 +49,16 @@ async def run_node(settings: NodeSettings, path: Path, started: Started) -> None
     journal = Journal(path.parent / settings.data)
     try:
         node = DurableNode(journal, _blank(settings, key, path))
-        clock, counts = clock_of(settings.clock), Counter[str]()
+        clock, counts, subscribed = clock_of(settings.clock), Counter[str](), asyncio.Event()
         sources: list[Any] = []
         if settings.mqtt is not None:
             intake = MqttIntake(settings.registry(), clock, prefix=settings.mqtt.prefix)
             counts = intake.counts
             broker = broker_of(settings.mqtt)
             client = f"rwa-sim-{key.address.lower()}"
-            sources.append(receive_mqtt(broker, intake, node.receive, client_id=client))
+            sources.append(
+                receive_mqtt(broker, intake, node.receive, client_id=client, subscribed=subscribed)
+            )
         if settings.bank is not None:
             bank = BankFolder(path.parent / settings.bank.folder, settings.bank.account)
             sources.append(_watch(bank, node))
@@ -64,6 +66,7 @@ async def run_node(settings: NodeSettings, path: Path, started: Started) -> None
         def status() -> dict[str, Any]:
             return {
                 "now_s": clock(),
+                "subscribed": subscribed.is_set(),
                 "readings": journal.count("reading"),
                 "credits": journal.count("credit"),
                 "intake": dict(counts),

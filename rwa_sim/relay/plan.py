@@ -50,15 +50,14 @@ class DueCoupon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainView:
-    """What the relay reads of the chain, all of one block."""
+    """What the relay reads of the chain. `distributable`: a distribution that was held has its cash now."""
 
     now_s: int
     last_final: int
     open_report: OpenReport | None
     ripcord: bool
     waterfall_period: int
-    held: bool
-    cash_suffices: bool
+    distributable: bool
     minted_usd6: int
     coupons: tuple[DueCoupon, ...]
 
@@ -112,7 +111,7 @@ def next_step(view: ChainView, reports: Mapping[int, SignedReport], booked_usd6:
         return Step(act=Act.FINALISE, period_id=opened.period_id)
     if view.waterfall_period < view.last_final:
         return Step(act=Act.DELIVER, period_id=view.waterfall_period + 1)
-    if view.held and view.cash_suffices:
+    if view.distributable:
         return Step(act=Act.DISTRIBUTE, period_id=view.waterfall_period)
     for coupon in view.coupons:
         if view.now_s > coupon.record_at_s:

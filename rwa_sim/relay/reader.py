@@ -47,20 +47,20 @@ class ChainReader:
                 raise EnvironmentFault(
                     f"chain node at {node.url}: expected a contract at {address}, got none"
                 )
+        terms = self._read("CashflowFeed", contracts.feed, "assetTerms", asset_id)
+        self._window_s = int(terms.challengeWindowS)
 
     def view(self) -> ChainView:
         """What is due."""
         head = self._node.head()
         state = self._read("Waterfall", self.contracts.waterfall, "state")
-        distributable = self._would_distribute()
         return ChainView(
             now_s=head.timestamp_s,
             last_final=self.last_final(),
             open_report=self._open_report(),
             ripcord=self._read("CashflowFeed", self.contracts.feed, "isRipcordPulled", self.asset_id),
             waterfall_period=state.periodId,
-            held=distributable,
-            cash_suffices=distributable,
+            distributable=self._would_distribute(),
             minted_usd6=self._read("Stablecoin", self.contracts.cash, "totalSupply"),
             coupons=tuple(self._due_coupons()),
         )
@@ -92,7 +92,7 @@ class ChainReader:
             period_id=opened.periodId,
             revision=opened.revision,
             status=status,
-            finalisable_at_s=opened.finalisableAt,
+            finalisable_at_s=opened.acceptedAt + self._window_s,
         )
 
     def _due_coupons(self) -> list[DueCoupon]:

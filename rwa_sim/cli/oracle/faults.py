@@ -1,4 +1,4 @@
-"""`rwa-sim oracle`: the oracle side on its own; so far, its faults."""
+"""`rwa-sim oracle faults`: every class of fault, injected from meter to payout."""
 
 from __future__ import annotations
 
@@ -22,14 +22,8 @@ class SeriesName(StrEnum):
     BOTH = "both"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    oracle = typer.Typer(help="The oracle side on its own.", no_args_is_help=True)
-    app.add_typer(oracle, name="oracle")
-
-    @oracle.callback()
-    def _group() -> None:
-        """The oracle side on its own."""
+def register(oracle: typer.Typer) -> None:
+    """Add the command to the group."""
 
     @oracle.command()
     def faults(
