@@ -70,7 +70,8 @@ def plant_register(profile: Path, *, start_s: int, permille: int) -> PlantRegist
     """
     try:
         with profile.open(newline="", encoding="utf-8") as stream:
-            rows = [int(row["energy_wh"]) for row in csv.DictReader(stream)]
+            lines = (line for line in stream if not line.startswith("#"))
+            rows = [int(row["energy_wh"]) for row in csv.DictReader(lines)]
     except (OSError, KeyError, ValueError) as error:
         raise InputError(
             where=str(profile),
@@ -151,7 +152,7 @@ async def run_site(settings: SiteSettings, path: Path, started: Callable[[], Non
         ExtraMissing: a protocol's library is not installed.
         EnvironmentFault: the folder or a port is not to be had.
     """
-    clock, start_s, until_s = clock_of(settings.clock), utc_s(settings.start), utc_s(settings.until)
+    clock, start_s, until_s = clock_of(settings.clock, path), utc_s(settings.start), utc_s(settings.until)
     profile = path.parent / settings.profile
     key = key_of(settings.key, path)
 

@@ -41,6 +41,7 @@ from rwa_sim.errors import InputError
 
 Answer = TypeVar("Answer")
 TICK_S = 0.05
+RETRY_S = 0.5  # after a refusal
 PAGE = 64  # reports in one answer
 
 
@@ -78,7 +79,7 @@ class AggregatorService:
         """Ask whenever something is due, until cancelled."""
         while True:
             await self.step()
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(RETRY_S if self.refusals else TICK_S)
 
     async def step(self) -> bool:
         """Ask once, if something is due. Whether a report was signed."""
@@ -262,7 +263,7 @@ async def run_aggregator(settings: AggregatorSettings, path: Path, started: Call
         EnvironmentFault: the folder or the port is not to be had.
     """
     key = key_of(settings.key, path)
-    config, clock = settings.feed.feed_config(), clock_of(settings.clock)
+    config, clock = settings.feed.feed_config(), clock_of(settings.clock, path)
     strangers = [peer.address for peer in settings.nodes if peer.address not in config.signers]
     if strangers:
         raise InputError(where=str(path), key="nodes", expected="signers of the feed", got=strangers[0])

@@ -74,8 +74,8 @@ class GatewaySettings(Section):
     key: KeySection
     mqtt: MqttSection
     ocpp_port: Port = 0
-    inverters: tuple[InverterSection, ...] = ()
-    stations: tuple[StationSection, ...] = ()
+    inverters: list[InverterSection] = Field(default_factory=list)
+    stations: list[StationSection] = Field(default_factory=list)
     clock: ClockSection | None = None
 
 
@@ -88,7 +88,7 @@ async def run_gateway(settings: GatewaySettings, path: Path, started: Callable[[
         EnvironmentFault: the folder or a port is not to be had.
     """
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # a device that is away is counted, not told
-    key, clock = key_of(settings.key, path), clock_of(settings.clock)
+    key, clock = key_of(settings.key, path), clock_of(settings.clock, path)
     journal = Journal(path.parent / settings.data)
     async with AsyncExitStack() as stack:
         stack.callback(journal.close)

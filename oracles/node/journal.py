@@ -43,7 +43,8 @@ class Journal:
             os.close(self._lock)
             raise EnvironmentFault(f"{self.path}: expected it free, another process has it open") from None
         try:
-            self._database = sqlite3.connect(self.path, isolation_level=None)
+            # One use at a time, but not always from the thread that opened it.
+            self._database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute(

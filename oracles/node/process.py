@@ -49,7 +49,7 @@ async def run_node(settings: NodeSettings, path: Path, started: Started) -> None
     journal = Journal(path.parent / settings.data)
     try:
         node = DurableNode(journal, _blank(settings, key, path))
-        clock, counts, subscribed = clock_of(settings.clock), Counter[str](), asyncio.Event()
+        clock, counts, subscribed = clock_of(settings.clock, path), Counter[str](), asyncio.Event()
         sources: list[Any] = []
         if settings.mqtt is not None:
             intake = MqttIntake(settings.registry(), clock, prefix=settings.mqtt.prefix)

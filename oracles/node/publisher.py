@@ -73,6 +73,7 @@ class DurablePublisher:
                     identifier=client_id,
                     timeout=10,
                 ) as client:
+                    client.pending_calls_threshold = _AT_ONCE  # it warns of more than ten
                     while True:
                         await self._publish_waiting(client)
             except aiomqtt.MqttError:

@@ -63,7 +63,7 @@ class ClockSection(Section):
     """The simulated clock; without this section the clock is the real one."""
 
     start: AwareDatetime
-    wall_ms: Annotated[int, Field(gt=0)]
+    file: Text
     speed: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -117,7 +117,7 @@ class MeterSection(Section):
     initial_register_wh: Annotated[int, Field(ge=0, lt=2**63)] = 0
     obis: Annotated[str, Field(max_length=24)] = "2.8.0"
     width_bits: Annotated[int, Field(ge=1, le=64)] = 63
-    exchange_parties: tuple[Address, ...] = ()
+    exchange_parties: list[Address] = Field(default_factory=list)
     ocmf_serial: Annotated[str, Field(max_length=64)] = ""
 
     def spec(self, asset: str) -> MeterSpec:
@@ -172,7 +172,7 @@ class NodeSettings(Section):
     port: Port
     host: Annotated[str, Field(max_length=255)] = "127.0.0.1"
     aggregators: Annotated[list[Address], Field(min_length=1)]
-    operators: tuple[Address, ...] = ()
+    operators: list[Address] = Field(default_factory=list)
     key: KeySection
     feed: FeedSection
     periods: PeriodSection
@@ -215,7 +215,7 @@ class AggregatorSettings(Section):
     feed: FeedSection
     periods: PeriodSection
     nodes: Annotated[list[PeerSection], Field(min_length=1, max_length=31)]
-    relays: tuple[Address, ...] = ()
+    relays: list[Address] = Field(default_factory=list)
     patience_s: Seconds = 3_600
     clock: ClockSection | None = None
 
@@ -246,11 +246,11 @@ def key_of(section: KeySection, path: Path) -> SecretKey:
     )
 
 
-def clock_of(section: ClockSection | None) -> Callable[[], int]:
+def clock_of(section: ClockSection | None, path: Path) -> Callable[[], int]:
     """The clock that a configuration file names."""
     if section is None:
         return real_clock
-    return SimulatedClock(start_s=utc_s(section.start), wall_ms=section.wall_ms, speed=section.speed)
+    return SimulatedClock(start_s=utc_s(section.start), speed=section.speed, file=path.parent / section.file)
 
 
 def utc_s(instant: datetime) -> int:

@@ -24,7 +24,7 @@ from oracles.node.clock import SimulatedClock
 from rwa_sim.chain.anvil import AnvilEngine
 from rwa_sim.chain.deploy import Deal
 from rwa_sim.devnet.deal import deploy, holders
-from rwa_sim.devnet.files import PASSWORD_ENV, Ports, write_configs, write_keys
+from rwa_sim.devnet.files import CLOCK, PASSWORD_ENV, Ports, write_configs, write_keys
 from rwa_sim.devnet.plan import ASSET, HOUR_S, START_S, DevnetPlan, Kill
 from rwa_sim.devnet.processes import Child
 from rwa_sim.devnet.truth import Bank, Truth
@@ -33,7 +33,6 @@ from rwa_sim.relay.plan import next_step
 from rwa_sim.relay.reader import ChainReader, Contracts
 
 CHAIN = "chain"
-LEAD_MS = 6_000  # real time from the first process to the first simulated second
 READY_S = 60.0
 LOOP_S = 0.05
 MINE_S = 0.2
@@ -94,8 +93,7 @@ class Conductor:
             truth = Truth()
             deal = deploy(engine, plan)
             ports, password = Ports.free(), write_keys(plan)
-            wall_ms = time.time_ns() // 10**6 + LEAD_MS
-            clock = SimulatedClock(start_s=START_S - HOUR_S, wall_ms=wall_ms, speed=plan.speed)
+            clock = SimulatedClock(start_s=START_S - HOUR_S, speed=plan.speed, file=plan.folder / CLOCK)
             people = [holder.address for holder in holders(engine)]
             write_configs(
                 plan,
@@ -103,13 +101,13 @@ class Conductor:
                 ports,
                 broker_port=broker.port,
                 chain_url=engine.url,
-                wall_ms=wall_ms,
                 holders=people,
             )
             bank = Bank(truth, plan.folder / "bank", plan.days)
             self._make_children(ports, password)
             stack.callback(self._stop)
             self._start(engine)
+            clock.let_go()
             self._play(engine, deal, clock, bank, truth, people)
             self._stop()
             judge(
@@ -147,14 +145,18 @@ class Conductor:
         for name, child in self._children.items():
             if name not in ("site", "gateway"):
                 child.start()
+        self._wait_until(lambda: all(self._is_ready(name) for name in self._urls))
+        for name in ("site", "gateway"):
+            self._children[name].start()
+            self._wait_until(lambda said=name: self._children[said].has_said("running"))  # type: ignore[misc]
+
+    def _wait_until(self, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_S
-        while not all(self._is_ready(name) for name in self._urls):
+        while not is_ready():
             self._require_running()
             if time.monotonic() > deadline:
                 raise ResultFailed("oracle devnet: expected all processes to answer, some do not")
             time.sleep(LOOP_S)
-        for name in ("gateway", "site"):
-            self._children[name].start()
 
     def _is_ready(self, name: str) -> bool:
         said = _ask(self._urls[name])
@@ -192,7 +194,7 @@ class Conductor:
                 booked_usd6 = truth.booked_usd6(plan.end_s)
                 view = reader.view()
                 done = view.last_final == plan.days and next_step(view, {}, booked_usd6) is None
-                if done and view.minted_usd6 == booked_usd6:
+                if done and view.minted_usd6 == booked_usd6 and not view.coupons:
                     return
                 calm_since = time.monotonic() if calm_since is None else calm_since
                 if time.monotonic() - calm_since > CALM_S:

@@ -38,7 +38,9 @@ from rwa_sim.devnet.truth import profile_path
 
 PASSWORD_ENV = "RWA_SIM_DEVNET_PASSWORD"  # noqa: S105  the name of a variable, not a password
 WORK_FACTOR = 2**12  # of keys that the seed gives away anyhow; real ones take the library's own
+CLOCK = "clock"
 LAG_S = 6 * HOUR_S  # the clock runs thousands of times too fast: a second of work is an hour of lag
+LEAST_BPS = 5_000  # and a gateway that is away for two seconds misses an inverter's half day
 LABELS = {
     **{f"node-{number}": f"oracle-{number}" for number in range(1, NODES + 1)},
     "aggregator": "aggregator",
@@ -98,11 +100,10 @@ def write_configs(
     *,
     broker_port: int,
     chain_url: str,
-    wall_ms: int,
     holders: Iterable[str],
 ) -> None:
     """One TOML file for each process."""
-    clock = f"[clock]\nstart = {_time(START_S - HOUR_S)}\nwall_ms = {wall_ms}\nspeed = {plan.speed}\n"
+    clock = f'[clock]\nstart = {_time(START_S - HOUR_S)}\nfile = "{CLOCK}"\nspeed = {plan.speed}\n'
     mqtt = f"[mqtt]\nport = {broker_port}\n"
     feed = _feed(plan, deal)
     periods = (
@@ -116,7 +117,7 @@ def write_configs(
             plan.folder / f"{name}.toml",
             f'data = "data/{name}"\nport = {port}\naggregators = ["{aggregator}"]\n',
             _key("key", name), feed, periods, clock, mqtt,
-            f"[guard]\nmost_lag_s = {LAG_S}\n",
+            f"[guard]\nmost_lag_s = {LAG_S}\nleast_completeness_bps = {LEAST_BPS}\n",
             f'[bank]\nfolder = "bank"\naccount = "{ACCOUNT}"\n',
             *_meters(plan),
         )  # fmt: skip

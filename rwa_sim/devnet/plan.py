@@ -29,6 +29,7 @@ VICTIMS = (*(f"node-{number}" for number in range(1, NODES + 1)), "aggregator", 
 MOST_DAYS, MOST_SPEED = 366, 100_000
 DEFAULT_SPEED = 7_200
 _SHORTEST_MS, _LONGEST_MS = 100, 2_000
+_PEACE_S = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +73,10 @@ class DevnetPlan:
         return START_S + self.days * DAY_S
 
     def kill_plan(self) -> list[Kill]:
-        """Who is killed when; the last hours are left in peace, so that what is open can end."""
+        """Who is killed when; the last real seconds are left in peace, so that all are back at the end."""
         rng = Random(f"{self.seed}:kills")
-        first_s, last_s = START_S + 2 * HOUR_S, self.end_s - 4 * HOUR_S
+        first_s = START_S + 2 * HOUR_S
+        last_s = max(first_s + HOUR_S, self.end_s - _PEACE_S * self.speed)
         kills = [
             Kill(
                 at_s=rng.randrange(first_s, last_s),

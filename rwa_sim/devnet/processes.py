@@ -40,7 +40,7 @@ class Child:
         arguments = [
             sys.executable,
             "-m",
-            "rwa_sim.cli",
+            "rwa_sim",
             "oracle",
             self.command,
             "--config",
@@ -70,6 +70,10 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def has_said(self, word: str) -> bool:
+        """Whether a word is in its log."""
+        return self.log.exists() and word in self.log.read_text("utf-8", "replace")
 
     def last_words(self) -> str:
         """The last line of its log."""

@@ -132,7 +132,7 @@ def _relay(
     source = ReportSource(settings.aggregator, RequestSigner(key))
     bank = BankFolder(path.parent / settings.bank.folder, settings.bank.account)
     ledger = CreditLedger(PeriodSchedule((0, FOR_EVER_S)))
-    clock = clock_of(settings.clock)
+    clock = clock_of(settings.clock, path)
 
     def booked_usd6() -> int:
         bank.poll(ledger.add)

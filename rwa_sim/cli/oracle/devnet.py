@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rwa_sim.devnet.verdict import Verdict
 
 DEFAULT_SPEED = 7_200
+MARK = ".devnet"  # in a folder that may be replaced
 
 
 def register(oracle: typer.Typer) -> None:
@@ -46,7 +47,7 @@ def register(oracle: typer.Typer) -> None:
         from rwa_sim.errors import InputError, ResultFailed
         from rwa_sim.files import write_text_atomically
 
-        if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / "site.toml").exists())):
+        if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARK).exists())):
             raise InputError(
                 where=str(out), key="--out", expected="a new folder, or one of an earlier devnet"
             )
@@ -71,6 +72,7 @@ def _empty(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, mode=0o700)
+    (folder / MARK).touch()
 
 
 @contextmanager
