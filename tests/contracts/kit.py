@@ -310,6 +310,7 @@ def observe(market: Market, period: int, register_wh: int, credited_usd6: int, /
         config_digest=market.feed.call("configDigest", ASSET),
         asset_id=ASSET,
         period_id=period,
+        revision=0,
         period_start=MONTHS_S[period - 1],
         period_end=MONTHS_S[period],
         observed_at=MONTHS_S[period] + REPORT_LAG_S,

@@ -152,6 +152,7 @@ def report_figures(market: Market) -> dict[str, int]:
                 config_digest=feed.call("configDigest", ASSET),
                 asset_id=ASSET,
                 period_id=period,
+                revision=0,
                 period_start=ISSUE_S + (period - 1) * DAY_S,
                 period_end=ISSUE_S + period * DAY_S,
                 observed_at=ISSUE_S + period * DAY_S + 60,

@@ -14,6 +14,7 @@ interface ICashflowFeed {
         bytes32 configDigest;
         bytes32 assetId;
         uint64 periodId;
+        uint32 revision;
         uint64 periodStart;
         uint64 periodEnd;
         uint64 observedAt;

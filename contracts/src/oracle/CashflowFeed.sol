@@ -23,8 +23,8 @@ uint16 constant ALL_BPS = 10_000; // every interval of the period was measured
 /// ROLES. Admin registers assets. No role can write a report.
 contract CashflowFeed is ICashflowFeed, EIP712, AccessControl {
     bytes32 private constant REPORT_TYPEHASH = keccak256(
-        "Report(bytes32 configDigest,bytes32 assetId,uint64 periodId,uint64 periodStart,uint64 periodEnd,"
-        "uint64 observedAt,uint64 expiresAt,uint16 completenessBps,bytes32 readingsRoot,"
+        "Report(bytes32 configDigest,bytes32 assetId,uint64 periodId,uint32 revision,uint64 periodStart,"
+        "uint64 periodEnd,uint64 observedAt,uint64 expiresAt,uint16 completenessBps,bytes32 readingsRoot,"
         "uint128[] registersWh,uint128[] creditedUsd6)"
     );
 
@@ -77,6 +77,7 @@ contract CashflowFeed is ICashflowFeed, EIP712, AccessControl {
                 block.chainid,
                 address(this),
                 assetId,
+                uint32(1),
                 config.signers,
                 config.quorum,
                 config.faultTolerance,
@@ -169,6 +170,7 @@ contract CashflowFeed is ICashflowFeed, EIP712, AccessControl {
                     report.configDigest,
                     report.assetId,
                     report.periodId,
+                    report.revision,
                     report.periodStart,
                     report.periodEnd,
                     report.observedAt,
