@@ -44,6 +44,7 @@ from oracles.eip712 import report_digest, report_struct_hash
 from oracles.keys import SecretKey, recover_address
 from oracles.schema import Report
 from rwa_sim.chain.contract import Contract, deploy
+from rwa_sim.chain.deploy import encode_feed
 from rwa_sim.chain.reverts import decode_revert
 from tests.conftest import reverts
 from tests.contracts.kit import (
@@ -76,14 +77,17 @@ U64 = 2**64 - 1
 
 
 def config_of(market: Market, **changes) -> dict:
-    return {
-        "signers": [node.address for node in market.nodes],
-        "quorum": 3,
-        "faultTolerance": 1,
-        "firstPeriodStart": ISSUE_S,
-        "sink": ZERO_ADDRESS,
-        "unit": "Wh",
-    } | changes
+    return (
+        {
+            "signers": [node.address for node in market.nodes],
+            "quorum": 3,
+            "faultTolerance": 1,
+            "firstPeriodStart": ISSUE_S,
+            "sink": ZERO_ADDRESS,
+        }
+        | encode_feed()
+        | changes
+    )
 
 
 def register(market: Market, asset: bytes = bytes(32), by=None, **changes):
