@@ -202,7 +202,6 @@ def to_deal(document: DealDocument, where: str) -> Deal:
 def _terms(document: DealDocument, where: str) -> DealTerms:
     deal = document.deal
     names = [c.name for c in document.classes]
-    energy = deal.trigger is Trigger.ENERGY
     return DealTerms(
         classes=tuple(
             ClassTerms(
@@ -222,7 +221,7 @@ def _terms(document: DealDocument, where: str) -> DealTerms:
             for index, step in enumerate(document.steps)
         ),
         trigger=deal.trigger,
-        threshold=deal.threshold_kwh * 1000 if energy else usd6_from_decimal(deal.threshold_usd),
+        threshold=_threshold(deal),
         period_count=deal.period_count,
         maturity_s=_second(deal.maturity),
         min_oc_bps=deal.min_oc_bps,
@@ -232,6 +231,17 @@ def _terms(document: DealDocument, where: str) -> DealTerms:
         cure_window_s=deal.cure_window_days * DAY_S,
         accelerate_on_default=deal.accelerate_on_default,
     )
+
+
+def _threshold(deal: DealSection) -> int:
+    """In the trigger's unit: Wh or micro-dollars; a schedule has none."""
+    match deal.trigger:
+        case Trigger.ENERGY:
+            return deal.threshold_kwh * 1000
+        case Trigger.CREDIT:
+            return usd6_from_decimal(deal.threshold_usd)
+        case Trigger.SCHEDULE:
+            return 0
 
 
 def _principal_start(c: ClassSection, period_count: int) -> int:

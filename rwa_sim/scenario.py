@@ -124,6 +124,9 @@ class ClassSection(Section):
         return usd6_from_decimal(self.face_usd)
 
 
+THRESHOLD_KEY = {Trigger.ENERGY: "threshold_kwh", Trigger.CREDIT: "threshold_usd", Trigger.SCHEDULE: ""}
+
+
 class WaterfallSection(Section):
     """Cash trigger, breach triggers and default terms."""
 
@@ -139,17 +142,17 @@ class WaterfallSection(Section):
 
     @model_validator(mode="after")
     def _threshold_fits_the_trigger(self) -> WaterfallSection:
-        wanted = "threshold_kwh" if self.trigger is Trigger.ENERGY else "threshold_usd"
-        other = "threshold_usd" if self.trigger is Trigger.ENERGY else "threshold_kwh"
-        if not getattr(self, wanted):
+        wanted = THRESHOLD_KEY[self.trigger]
+        if wanted and not getattr(self, wanted):
             raise ValueError(f"key `{wanted}` above zero for trigger `{self.trigger}`")
-        if getattr(self, other):
-            raise ValueError(f"no key `{other}` for trigger `{self.trigger}`")
+        for key in ("threshold_kwh", "threshold_usd"):
+            if key != wanted and getattr(self, key):
+                raise ValueError(f"no key `{key}` for trigger `{self.trigger}`")
         return self
 
     @property
     def threshold(self) -> int:
-        """Threshold in the trigger's unit: Wh or micro-dollars."""
+        """Threshold in the trigger's unit: Wh or micro-dollars; 0 for a schedule."""
         if self.trigger is Trigger.ENERGY:
             return self.threshold_kwh * 1000
         return usd6_from_decimal(self.threshold_usd)

@@ -13,7 +13,7 @@ from rwa_sim.domain.tranches import Basis, ClassTerms, Step, StepKind, Trigger
 from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
 
 UNLIMITED = 2**256 - 1
-TRIGGER_CODE = {Trigger.ENERGY: 0, Trigger.CREDIT: 1}
+TRIGGER_CODE = {Trigger.ENERGY: 0, Trigger.CREDIT: 1, Trigger.SCHEDULE: 2}
 STEP_CODE = {kind: number for number, kind in enumerate(StepKind)}
 BASIS_CODE = {Basis.NOTES: 0, Basis.POOL: 1}
 DAY_COUNT_CODE = {
@@ -24,7 +24,7 @@ DAY_COUNT_CODE = {
     "ActualActual.ISMA": 4,
     "ActualActual.ISDA": 5,
 }
-SPONSOR, AGENT = "sponsor", "agent"
+SPONSOR, AGENT, ARBITER = "sponsor", "agent", "arbiter"
 NOBODY = "0x" + "00" * 20
 FROM_CASHFLOW = 3  # IBondToken.CouponType
 NO_COUPON_TERMS = {
@@ -43,6 +43,34 @@ class ClassIssue:
     symbol: str
     units: int
     face_usd6: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedTerms:
+    """What holds a report back before it is final; 0 is off.
+
+    Attributes:
+        first_register_wh: register at the issue; energy before it is not this deal's.
+        nameplate_w: largest power of the plant, watts; a period may show 2 % more.
+        price_ceiling_usd6_per_mwh: highest price the energy can have fetched, micro-dollars a MWh.
+        min_completeness_bps: least part of the intervals measured, 1e4 = all.
+        challenge_window_s: seconds in which a report may be disputed; 0 makes it final at once.
+        bond_usd6: what a challenger brings, in the deal's cash, micro-dollars; needed with a window.
+        arbiter: account that decides on held and disputed reports.
+        forfeit_to: account that gets the bond of a challenger who was wrong; the arbiter must gain nothing by it.
+    """
+
+    first_register_wh: int = 0
+    nameplate_w: int = 0
+    price_ceiling_usd6_per_mwh: int = 0
+    min_completeness_bps: int = 0
+    challenge_window_s: int = 0
+    bond_usd6: int = 0
+    arbiter: str = ARBITER
+    forfeit_to: str = SPONSOR
+
+
+NOTHING_HELD = FeedTerms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +95,7 @@ class DealTerms:
     clean_up_bps: int = 0
     term_sheet_hash: bytes = bytes(32)
     permissioned: bool = False
+    feed: FeedTerms = NOTHING_HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +119,7 @@ class Deal:
     admin: Account
     agent: Account
     sponsor: Account
+    arbiter: Account
     payees: dict[str, Account]
     registry: Contract | None = None
     assets: Contract | None = None
@@ -169,6 +199,7 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
         _grant(entry.bond, "RULES_ROLE", admin.address, admin)
         _grant(entry.distributor, "ENGINE_ROLE", waterfall.address, admin)
         _grant(entry.distributor, "GUARDIAN_ROLE", admin.address, admin)
+    _grant(feed, "RIPCORD_ROLE", admin.address, admin)
     bonds = [entry.bond for entry in classes]
     registry = deploy_registry(engine, bonds, admin) if terms.permissioned else None
     if assets is not None:
@@ -182,7 +213,16 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
             sender=admin,
         )
         pledge(assets, terms.asset_id, bonds, sponsor)
-    feed.send("registerAsset", terms.asset_id, _feed_config(terms, waterfall), sender=admin)
+    arbiter, forfeit_to = (engine.account(label) for label in (terms.feed.arbiter, terms.feed.forfeit_to))
+    config = {
+        "signers": sorted(terms.signers, key=lambda address: int(address, 16)),
+        "quorum": terms.quorum,
+        "faultTolerance": terms.fault_tolerance,
+        "firstPeriodStart": terms.issue_s,
+        "sink": waterfall.address,
+    }
+    held_by = encode_feed(terms.feed, cash=cash, arbiter=arbiter, forfeit_to=forfeit_to)
+    feed.send("registerAsset", terms.asset_id, config | held_by, sender=admin)
     return Deal(
         cash=cash,
         feed=feed,
@@ -192,6 +232,7 @@ def deploy_deal(engine: Engine, terms: DealTerms) -> Deal:
         admin=admin,
         agent=agent,
         sponsor=sponsor,
+        arbiter=arbiter,
         payees=payees,
         registry=registry,
         assets=assets,
@@ -262,14 +303,25 @@ def _grant(contract: Contract, role: str, holder: str, admin: Account) -> None:
     contract.send("grantRole", contract.call(role), holder, sender=admin)
 
 
-def _feed_config(terms: DealTerms, waterfall: Contract) -> dict[str, object]:
+def encode_feed(
+    terms: FeedTerms = NOTHING_HELD,
+    *,
+    cash: Contract | None = None,
+    arbiter: Account | None = None,
+    forfeit_to: Account | None = None,
+) -> dict[str, object]:
+    """The part of `ICashflowFeed.AssetConfig` that is neither signers nor sink."""
     return {
-        "signers": sorted(terms.signers, key=lambda address: int(address, 16)),
-        "quorum": terms.quorum,
-        "faultTolerance": terms.fault_tolerance,
-        "firstPeriodStart": terms.issue_s,
-        "sink": waterfall.address,
         "unit": "Wh",
+        "firstRegisterWh": terms.first_register_wh,
+        "nameplateW": terms.nameplate_w,
+        "priceCeilingUsd6PerMwh": terms.price_ceiling_usd6_per_mwh,
+        "minCompletenessBps": terms.min_completeness_bps,
+        "challengeWindowS": terms.challenge_window_s,
+        "arbiter": NOBODY if arbiter is None else arbiter.address,
+        "bondToken": NOBODY if cash is None else cash.address,
+        "bondAmount": terms.bond_usd6,
+        "forfeitTo": NOBODY if forfeit_to is None else forfeit_to.address,
     }
 
 

@@ -10,15 +10,16 @@ from enum import StrEnum
 
 
 class Trigger(StrEnum):
-    """What a final report must show for cash to be distributed."""
+    """What a final report must show for cash to be distributed; by schedule every report distributes."""
 
     ENERGY = "energy"
     CREDIT = "credit"
+    SCHEDULE = "schedule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeriodReport:
-    """What the waterfall is told of one final period; values are cumulative."""
+    """What the waterfall is told of one final period; values are cumulative and fall only by a correction."""
 
     period_id: int
     period_start_s: int

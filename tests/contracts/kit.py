@@ -23,11 +23,13 @@ from oracles.keys import SecretKey
 from oracles.schema import Report
 from rwa_sim.chain.contract import Contract, Event, deploy
 from rwa_sim.chain.deploy import (
+    NOTHING_HELD,
     UNLIMITED,
     ClassIssue,
     Deal,
     DealClass,
     DealTerms,
+    FeedTerms,
     deploy_deal,
     deploy_distributor,
     encode_bond,
@@ -139,7 +141,9 @@ class Market:
         return {p.label: p.address for p in people} | {room.name: room.address for room in rooms}
 
 
-def deploy_market(chain: Engine, terms: WaterfallTerms = TERMS, record_lag_s: int = 0) -> Market:
+def deploy_market(
+    chain: Engine, terms: WaterfallTerms = TERMS, record_lag_s: int = 0, feed: FeedTerms = NOTHING_HELD
+) -> Market:
     """Deploy a deal with four oracle nodes and open it on its issue date; nothing is issued yet."""
     people = {
         label: chain.account(label)
@@ -165,6 +169,7 @@ def deploy_market(chain: Engine, terms: WaterfallTerms = TERMS, record_lag_s: in
             ],
             signers=[node.address for node in nodes],
             record_lag_s=record_lag_s,
+            feed=feed,
         ),
     )
     wait_until(chain, ISSUE_S)
@@ -310,6 +315,7 @@ def observe(market: Market, period: int, register_wh: int, credited_usd6: int, /
         config_digest=market.feed.call("configDigest", ASSET),
         asset_id=ASSET,
         period_id=period,
+        revision=0,
         period_start=MONTHS_S[period - 1],
         period_end=MONTHS_S[period],
         observed_at=MONTHS_S[period] + REPORT_LAG_S,

@@ -96,7 +96,20 @@ MATRIX: dict[str, dict[str, str]] = {
         "handOver": ADMIN,
         "takeOver": ADMIN,
     },
-    "CashflowFeed": ROLES | {"registerAsset": ADMIN, "transmit": NONE, "deliver": NONE},
+    "CashflowFeed": ROLES
+    | {
+        "registerAsset": ADMIN,
+        "rotateSigners": ADMIN,
+        "pullRipcord": "RIPCORD_ROLE",
+        "resetRipcord": ADMIN,
+        "transmit": NONE,  # by quorum of signatures
+        "finalise": NONE,
+        "deliver": NONE,
+        "dispute": NONE,  # by bond
+        "resolve": NONE,  # the asset's arbiter alone: see test_feed_challenges
+        "releaseBond": NONE,
+        "proveEquivocation": NONE,  # by the signer's own signatures
+    },
     "AssetRegistry": ROLES
     | {
         "setAttestors": ADMIN,
@@ -115,6 +128,8 @@ WITHOUT_ROLES = {
     "MultiLegSettlement",
     "PutFacility",
     "ReserveFeed",
+    "CashflowAggregator",
+    "ReadingProof",
     "HashTimelock",
     "KeyReleaseAsset",
     "KeyReleasePayment",

@@ -44,6 +44,7 @@ from oracles.eip712 import report_digest, report_struct_hash
 from oracles.keys import SecretKey, recover_address
 from oracles.schema import Report
 from rwa_sim.chain.contract import Contract, deploy
+from rwa_sim.chain.deploy import encode_feed
 from rwa_sim.chain.reverts import decode_revert
 from tests.conftest import reverts
 from tests.contracts.kit import (
@@ -76,14 +77,17 @@ U64 = 2**64 - 1
 
 
 def config_of(market: Market, **changes) -> dict:
-    return {
-        "signers": [node.address for node in market.nodes],
-        "quorum": 3,
-        "faultTolerance": 1,
-        "firstPeriodStart": ISSUE_S,
-        "sink": ZERO_ADDRESS,
-        "unit": "Wh",
-    } | changes
+    return (
+        {
+            "signers": [node.address for node in market.nodes],
+            "quorum": 3,
+            "faultTolerance": 1,
+            "firstPeriodStart": ISSUE_S,
+            "sink": ZERO_ADDRESS,
+        }
+        | encode_feed()
+        | changes
+    )
 
 
 def register(market: Market, asset: bytes = bytes(32), by=None, **changes):
@@ -473,6 +477,7 @@ def test_the_golden_report_hashes_to_the_golden_struct_hash_on_chain(market):
         config_digest=raw(fields["configDigest"]),
         asset_id=raw(fields["assetId"]),
         period_id=fields["periodId"],
+        revision=fields["revision"],
         period_start=fields["periodStart"],
         period_end=fields["periodEnd"],
         observed_at=fields["observedAt"],
@@ -510,6 +515,7 @@ def values(limit: int):
         config_digest=st.binary(min_size=32, max_size=32),
         asset_id=st.binary(min_size=32, max_size=32),
         period_id=st.integers(0, U64),
+        revision=st.integers(0, 2**32 - 1),
         period_start=st.integers(0, U64),
         period_end=st.integers(0, U64),
         observed_at=st.integers(0, U64),

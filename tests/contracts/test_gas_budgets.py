@@ -24,7 +24,7 @@ from oracles.eip712 import report_digest
 from oracles.keys import SecretKey
 from oracles.schema import Report
 from rwa_sim.chain.contract import deploy
-from rwa_sim.chain.deploy import NOBODY
+from rwa_sim.chain.deploy import NOBODY, encode_feed
 from rwa_sim.chain.engine import Account
 from rwa_sim.chain.identity import Identity, deploy_registry
 from tests.contracts.kit import (
@@ -136,8 +136,7 @@ def report_figures(market: Market) -> dict[str, int]:
             "faultTolerance": 1,
             "firstPeriodStart": ISSUE_S,
             "sink": NOBODY,
-            "unit": "Wh",
-        }
+        } | encode_feed()
         feed.send("registerAsset", ASSET, config, sender=admin)
         place = FeedConfig(
             chain_id=market.chain.chain_id,
@@ -152,6 +151,7 @@ def report_figures(market: Market) -> dict[str, int]:
                 config_digest=feed.call("configDigest", ASSET),
                 asset_id=ASSET,
                 period_id=period,
+                revision=0,
                 period_start=ISSUE_S + (period - 1) * DAY_S,
                 period_end=ISSUE_S + period * DAY_S,
                 observed_at=ISSUE_S + period * DAY_S + 60,

@@ -4,7 +4,9 @@ any deal, any reports
 ├── identity       available + reserve out = sum of the steps + left, at every distribution
 ├── nothing        negative: no balance, no payment, nothing left
 ├── principal      paid + written down + outstanding = original, for every class at every report
-├── cash           credited + advanced + opening reserve = paid out + reserve + still available
+├── cash           credited + advanced + opening reserve = paid out + reserve + still available; after a
+│                  correction the higher of credited and allocated stands for credited
+├── corrections    what was allocated and distributed never falls, whatever credit and register do
 ├── seniority      once a step is short, a later step gets only what the reserve gives it; what the reserve
 │                  step, or the residual of a repaid deal, releases is new cash from there on
 ├── loss           a class bears one before the legal final only when all classes below it are gone
@@ -122,10 +124,10 @@ class Naive:
         if window and self.since and report.period_end_s - self.since >= window:
             self.defaulted = True
             self.accelerated = self.accelerated or self.terms.accelerate_on_default
-        came = self.wh - self.distributed_wh
+        came = max(0, self.wh - self.distributed_wh)
         if self.terms.trigger == Trigger.CREDIT:
-            came = self.credited - self.allocated
-        late = report.period_end_s >= self.terms.maturity_s
+            came = max(0, self.credited - self.allocated)
+        late = report.period_end_s >= self.terms.maturity_s or self.terms.trigger == Trigger.SCHEDULE
         if not (late or self.accelerated or came >= self.terms.threshold):
             return False
         self.distribute(pool, report.period_end_s)
@@ -157,7 +159,7 @@ class Naive:
         return breached
 
     def distribute(self, pool: PoolReport, end_s: int) -> None:
-        left = self.credited - self.allocated + self.spare
+        left = max(0, self.credited - self.allocated) + self.spare
         breached = self.is_breached(pool, left)
         before = [(note.owed - note.arrears, note.paid) for note in self.notes]
         self.log = []
@@ -185,7 +187,8 @@ class Naive:
                 self.reserve -= drawn
             self.book(i, step, cash + drawn, breached)
             self.log.append((due, cash, drawn, released))
-        self.allocated, self.spare, self.distributed_wh = self.credited, left, self.wh
+        self.allocated, self.spare = max(self.allocated, self.credited), left
+        self.distributed_wh = max(self.distributed_wh, self.wh)
         for note, (current, paid) in zip(self.notes, before, strict=True):
             note.arrears = note.owed
             if current or note.paid > paid:
@@ -329,11 +332,12 @@ def deals(draw):
     period_count = draw(st.sampled_from((1, 2, 4, 6, 8, 12)))
     classes = draw(classes_of(period_count))
     cure_window_s = draw(st.sampled_from((1, 1, 1, 40 * 86_400, 0)))
+    trigger = draw(st.sampled_from(Trigger))
     return DealTerms(
         classes=classes,
         steps=draw(steps_of(len(classes))),
-        trigger=draw(st.sampled_from(Trigger)),
-        threshold=draw(st.sampled_from((1, 1, 1, 10**6))),
+        trigger=trigger,
+        threshold=0 if trigger is Trigger.SCHEDULE else draw(st.sampled_from((1, 1, 1, 10**6))),
         period_count=period_count,
         maturity_s=month_end_s(draw(st.integers(1, period_count))),
         min_oc_bps=draw(st.sampled_from((0, 9_000, 10_000, 12_000))),
@@ -371,8 +375,9 @@ def cases(draw):
                     st.integers(0, original_usd6 // 100),
                     st.integers(0, original_usd6 // 10),
                     st.integers(0, 2 * original_usd6),
+                    st.integers(-original_usd6 // 10, 0),  # the report before is corrected by more than came
                 ),
-                st.sampled_from((0, 1, 10**6)),
+                st.sampled_from((0, 1, 10**6, -(10**6))),
                 pools(original_usd6),
             ),
             min_size=min(4, terms.period_count + 1),
@@ -389,6 +394,7 @@ def month_end_s(index: int) -> int:
 
 
 SEEN = {"deals": 0, "distributions": 0, "short": 0, "drawn": 0, "breached": 0, "accelerated": 0, "final": 0}
+SEEN["overpaid"] = 0
 
 
 @settings(max_examples=400)
@@ -402,7 +408,9 @@ def test_any_deal_keeps_the_rules_and_agrees_with_the_naive_one(case):
     SEEN["deals"] += 1
     credited = register = advanced = paid_out = 0
     for k, (cash, wh, pool) in enumerate(rows, start=1):
-        credited, register, advanced = credited + cash, register + wh, advanced + pool.advance_usd6
+        credited, register = max(0, credited + cash), max(0, register + wh)
+        advanced += pool.advance_usd6
+        marks_before = (state.allocated_usd6, state.distributed_wh)
         report = PeriodReport(
             period_id=k,
             period_start_s=month_end_s(k - 1),
@@ -420,6 +428,9 @@ def test_any_deal_keeps_the_rules_and_agrees_with_the_naive_one(case):
         assert (paid is not None) == distributed
         check_state(terms, state)
         check_twin(state, naive)
+        assert state.allocated_usd6 >= marks_before[0]
+        assert state.distributed_wh >= marks_before[1]
+        SEEN["overpaid"] += credited < state.allocated_usd6
         if k < terms.period_count:
             for i, c in enumerate(state.classes):
                 hit = c.written_down_usd6 - lost_before[i]
@@ -438,8 +449,9 @@ def test_any_deal_keeps_the_rules_and_agrees_with_the_naive_one(case):
             SEEN["breached"] += paid.breached
             SEEN["final"] += k == terms.period_count
         SEEN["accelerated"] += state.accelerated
-        available = state.credited_usd6 - state.allocated_usd6 + state.advance_available_usd6
-        assert credited + advanced + reserve_usd6 == paid_out + state.reserve_usd6 + available
+        available = max(0, credited - state.allocated_usd6) + state.advance_available_usd6
+        came = max(credited, state.allocated_usd6) + advanced + reserve_usd6
+        assert came == paid_out + state.reserve_usd6 + available
 
 
 def check_state(terms, state):
@@ -450,7 +462,7 @@ def check_state(terms, state):
         assert 0 <= balance.arrears_usd6 <= balance.interest_owed_usd6
     assert min(state.fees_owed_usd6) >= 0
     assert min(state.hedge_owed_usd6, state.advances_usd6, state.reserve_usd6) >= 0
-    assert min(state.credited_usd6 - state.allocated_usd6, state.advance_available_usd6) >= 0
+    assert min(state.credited_usd6, state.advance_available_usd6) >= 0
 
 
 def check_distribution(terms, paid):

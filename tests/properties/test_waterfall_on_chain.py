@@ -6,6 +6,7 @@ random deal of one to four classes, random reports, pools, advances, losses, cas
 ├── DealState, ClassState         every balance, fees owed by step, reserve, clocks, default, acceleration
 ├── events                        write-downs, default, acceleration, in the order they happened
 ├── accelerated by the trustee    as soon as it may
+├── corrections                   a credit or register below the one before: nothing is taken back, nothing underflows
 └── cash                          each payee and each coupon ledger has what it was paid; the rest is accounted for
     └── coupon ledger             coupons as counted, arrears open as owed by the class
 """
@@ -175,6 +176,23 @@ YEAR = [
             {"cure_window_s": 1, "accelerate_on_default": True, "latched": True, "period_count": 99},
             id="accelerated at once",
         ),
+        pytest.param(
+            [
+                GOOD,
+                (
+                    -4_000 * DOLLAR,
+                    -10,
+                    PoolReport(performing_usd6=97_000 * DOLLAR),
+                ),  # corrected below what was paid
+                month(3_000, 96_000, advance=20),  # makes up for it first
+                month(9_000, 95_000),
+                (-20_000 * DOLLAR, 0, PoolReport(performing_usd6=94_000 * DOLLAR)),
+                month(1, 93_000),
+                month(50_000, 92_000),
+            ],
+            {"trigger": Trigger.SCHEDULE, "threshold": 0, "min_oc_bps": 0},
+            id="corrected twice",
+        ),
     ],
 )
 def test_contract_and_python_agree_over_a_told_deal(court, rows, changes, late):
@@ -211,6 +229,7 @@ def test_the_deals_were_not_all_the_same():
     if not SEEN:
         pytest.skip("counts what the property has seen, which did not run")
     wanted = {"distributions", "deferred", "held", "short", "written down", "legal final"}
+    wanted |= {"corrected", "overpaid"}
     wanted |= {"arrears paid", "reserve used", "breached", "accelerated", "pro rata", *map(str, StepKind)}
 
     assert {name for name in wanted if SEEN.get(name, 0) < 2} == set(), SEEN
@@ -227,6 +246,7 @@ def live_through(
     desk = open_deal(court, terms, reserve_usd6)
     state = replace(opening_state(terms), reserve_usd6=reserve_usd6)
     cash_in_usd6, paid_usd6 = reserve_usd6, dict.fromkeys(("payee", "owner", *range(len(terms.classes))), 0)
+    arrived_usd6 = 0
     see("deals")
     for period, ((usd6, wh, pool), is_late) in enumerate(zip(rows, late, strict=False), start=1):
         if impatient and state.defaulted and not state.accelerated:
@@ -236,23 +256,27 @@ def live_through(
             period_id=period,
             period_start_s=month_end_s(period - 1),
             period_end_s=month_end_s(period),
-            register_wh=state.register_wh + wh,
-            credited_usd6=state.credited_usd6 + usd6,
+            register_wh=max(0, state.register_wh + wh),
+            credited_usd6=max(0, state.credited_usd6 + usd6),
         )
+        new_usd6 = max(0, report.credited_usd6 - arrived_usd6)  # a correction moves no cash
+        arrived_usd6 += new_usd6
+        see("corrected", usd6 < 0)
         outcome = on_report(terms, state, report, pool)
         state = outcome.state
-        receipts = tell(desk, report, usd6, pool, late=is_late)
+        receipts = tell(desk, report, new_usd6, pool, late=is_late)
+        see("overpaid", state.credited_usd6 < state.allocated_usd6)
 
         assert happened(desk, receipts) == [e for e in outcome.events if "breached" not in e.kind]
         assert distributions(desk, receipts) == [outcome.distribution] * (outcome.distribution is not None)
         assert deal_state(desk, terms) == state
         assert desk.state().delinquentUsd6 == pool.delinquent_usd6
         check_ledgers(desk, terms, state)
-        cash_in_usd6 += usd6 + pool.advance_usd6
+        cash_in_usd6 += new_usd6 + pool.advance_usd6
         if outcome.distribution is not None:
             add_up(terms, outcome.distribution, paid_usd6)
         count(terms, outcome, period)
-    check_cash(desk, state, cash_in_usd6, paid_usd6)
+    check_cash(desk, state, cash_in_usd6, paid_usd6, arrived_usd6)
 
 
 def open_deal(court: Court, terms: DealTerms, reserve_usd6: int) -> WaterfallDesk:
@@ -392,7 +416,9 @@ def add_up(terms: DealTerms, paid: Distribution, paid_usd6: dict) -> None:
         paid_usd6[index] += part.interest_paid_usd6 + part.arrears_paid_usd6 + part.principal_paid_usd6
 
 
-def check_cash(desk: WaterfallDesk, state: DealState, cash_in_usd6: int, paid_usd6: dict) -> None:
+def check_cash(
+    desk: WaterfallDesk, state: DealState, cash_in_usd6: int, paid_usd6: dict, arrived_usd6: int
+) -> None:
     chain, cash = desk.market.chain, desk.cash
     rooms = {name: chain.account(name).address for name in ("payee", "owner")}
     rooms |= {index: where.distributor.address for index, where in enumerate(desk.classes)}
@@ -400,8 +426,12 @@ def check_cash(desk: WaterfallDesk, state: DealState, cash_in_usd6: int, paid_us
         name: cash.call("balanceOf", where) for name, where in rooms.items() if name in paid_usd6
     } == paid_usd6
     rests_usd6 = cash.call("balanceOf", desk.waterfall.address)
-    waiting_usd6 = state.credited_usd6 - state.allocated_usd6 + state.advance_available_usd6
-    assert rests_usd6 == state.reserve_usd6 + waiting_usd6 == cash_in_usd6 - sum(paid_usd6.values())
+    waiting_usd6 = state.new_credit_usd6 + state.advance_available_usd6
+    unasked_usd6 = arrived_usd6 - max(
+        state.credited_usd6, state.allocated_usd6
+    )  # arrived, then corrected away
+    expected_usd6 = state.reserve_usd6 + waiting_usd6 + unasked_usd6
+    assert rests_usd6 == expected_usd6 == cash_in_usd6 - sum(paid_usd6.values())
 
 
 # ── what the deals had in them ─────────────────────────────────────────────

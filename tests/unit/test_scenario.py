@@ -107,7 +107,7 @@ def test_an_oversized_file_is_refused(tmp_path):
         ("period_months = 1", "period_months = 2", "bond.period_months", "1, 3, 6 or 12"),
         ('unit = "Wh"', 'unit = "MW"', "source.unit", "'W', 'kW', 'Wh', 'kWh' or 'MWh'"),
         ("nameplate_w = 1_000_000", "nameplate_w = 0", "asset.nameplate_w", "greater than 0"),
-        ('trigger = "energy"', 'trigger = "mood"', "waterfall.trigger", "'energy' or 'credit'"),
+        ('trigger = "energy"', 'trigger = "mood"', "waterfall.trigger", "'energy', 'credit' or 'schedule'"),
         ("threshold_kwh = 90_000", 'threshold_usd = "5"', "waterfall", "threshold_kwh. above zero"),
         ("quorum = 3", "quorum = 1", "oracle", "quorum. from 2 to 4"),
         ("fault_tolerance = 1", "fault_tolerance = 2", "oracle", "nodes. above 3 x fault_tolerance"),

@@ -246,11 +246,53 @@ def test_a_report_out_of_turn_is_refused():
         on_report(deal(), opening_state(deal()), report(2, 0))
 
 
-def test_a_cumulative_value_that_falls_is_refused():
-    state = bring(deal(), opening_state(deal()), 10).state
+def test_a_corrected_credit_takes_nothing_back_and_new_credit_makes_up_for_it_first():
+    state = bring(deal(), opening_state(deal()), 200 * USD).state
 
-    with pytest.raises(ValueError, match="falls"):
-        on_report(deal(), state, report(2, 9))
+    lower = on_report(deal(), state, report(2, 150 * USD))
+    assert lower.distribution is None, "nothing new has been credited"
+    assert (lower.state.credited_usd6, lower.state.allocated_usd6) == (150 * USD, 200 * USD)
+
+    made_up = on_report(deal(), lower.state, report(3, 200 * USD))
+    assert made_up.distribution is None
+
+    beyond = on_report(deal(), made_up.state, report(4, 201 * USD))
+    assert paid(beyond).available_usd6 == USD
+    assert beyond.state.allocated_usd6 == 201 * USD
+
+
+def test_corrected_energy_is_not_counted_twice():
+    terms = deal(trigger=Trigger.ENERGY, threshold=1_000)
+    state = on_report(terms, opening_state(terms), report(1, 200 * USD, 1_500)).state
+
+    lower = on_report(terms, state, report(2, 200 * USD, 400))
+    assert (lower.distribution, lower.state.distributed_wh) == (None, 1_500)
+
+    short = on_report(terms, lower.state, report(3, 200 * USD, 2_499))
+    assert short.distribution is None, "2,400 Wh since the correction, 999 since the distribution"
+    assert on_report(terms, lower.state, report(3, 200 * USD, 2_500)).distribution is not None
+
+
+def test_a_corrected_report_at_maturity_distributes_what_is_there():
+    terms = deal(maturity_s=month_s(2))
+    state = bring(deal(), opening_state(terms), 200 * USD).state
+
+    outcome = on_report(terms, state, report(2, 10 * USD))
+
+    assert paid(outcome).available_usd6 == 0
+    assert outcome.state.allocated_usd6 == 200 * USD
+
+
+def test_by_schedule_every_report_distributes_and_no_threshold_is_named():
+    terms = deal(trigger=Trigger.SCHEDULE, threshold=0)
+    validate_deal(terms, "deal.toml")
+
+    first = bring(terms, opening_state(terms), 0)
+
+    assert paid(first).available_usd6 == 0
+    assert [c.arrears_usd6 for c in first.state.classes] == [INT_A, INT_B]
+    with pytest.raises(InputError, match="threshold"):
+        validate_deal(replace(terms, threshold=1), "deal.toml")
 
 
 def test_a_period_that_ends_before_it_starts_is_refused():

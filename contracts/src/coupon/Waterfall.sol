@@ -8,6 +8,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 import {IBondToken} from "../interfaces/IBondToken.sol";
+import {ICashflowFeed} from "../interfaces/ICashflowFeed.sol";
 import {ICouponDistributor} from "../interfaces/ICouponDistributor.sol";
 import {IReportSink} from "../interfaces/IReportSink.sol";
 import {IWaterfall} from "../interfaces/IWaterfall.sol";
@@ -22,7 +23,10 @@ uint256 constant MAX_STEPS = 16;
 ///
 /// LIFE. report -> write-down -> accrue -> default? -> trigger met? -> steps in order -> coupons.
 /// CASH GUARD. Never more than the bank credited (the report) and never more than has arrived (the balance):
-/// missing cash holds the distribution, it does not shrink it. Cash sent here unasked is not distributed.
+/// missing cash holds the distribution, it does not shrink it. Cash sent here unasked is not distributed. While the feed's
+/// ripcord is pulled nothing held is distributed either.
+/// CORRECTIONS. A corrected report may show less than the one before. Nothing is taken back from holders: what was
+/// allocated stays allocated, and new credits first make up for what was paid too much. Energy likewise.
 /// ROUNDINGS. Accruals and shares are rounded down; the steps only add and subtract.
 /// LIVENESS. A payee that cannot receive is parked and does not stop the coupon. Loops are bounded by eight classes and
 /// sixteen steps.
@@ -63,7 +67,11 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
     /// @param classes_ Classes of notes, senior first.
     /// @param steps_ Order of payment.
     constructor(DealTerms memory terms_, ClassTerms[] memory classes_, Step[] memory steps_) {
-        require(terms_.threshold > 0, InvalidTerms("threshold", terms_.threshold, 1));
+        // a schedule has no threshold: one that is named would be silently without effect
+        bool hasThreshold = terms_.trigger != Trigger.Schedule;
+        require(
+            (terms_.threshold > 0) == hasThreshold, InvalidTerms("threshold", terms_.threshold, hasThreshold ? 1 : 0)
+        );
         require(terms_.periodCount > 0, InvalidTerms("periodCount", terms_.periodCount, 1));
         require(
             classes_.length > 0 && classes_.length <= MAX_CLASSES,
@@ -154,6 +162,7 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
     /// @inheritdoc IWaterfall
     function distribute() external nonReentrant {
         require(_held, NothingHeld());
+        _requireRunning();
         (uint256 heldUsd6, uint256 neededUsd6) = _cash();
         require(heldUsd6 >= neededUsd6, CashNotArrived(heldUsd6, neededUsd6));
 
@@ -342,16 +351,22 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
     /// @dev At and after maturity, and when accelerated, every report distributes: nothing may wait for ever.
     function _triggerMet(uint64 periodEnd) private view returns (uint256 actual, bool met) {
         actual = _terms.trigger == Trigger.Energy
-            ? _state.registerWh - _state.distributedWh
-            : _state.creditedUsd6 - _state.allocatedUsd6;
+            ? Math.saturatingSub(_state.registerWh, _state.distributedWh)
+            : _newCreditUsd6();
+        // the threshold of a schedule is 0: every report distributes
         met = periodEnd >= _terms.maturityTime || _state.accelerated || actual >= _terms.threshold;
     }
 
     /// @dev An advance posted for the next period is not there for this one.
     function _cash() private view returns (uint256 heldUsd6, uint256 neededUsd6) {
         heldUsd6 = IERC20(_terms.cash).balanceOf(address(this));
-        neededUsd6 = uint256(_state.creditedUsd6) - _state.allocatedUsd6 + _state.carriedUsd6
-            + _state.reserveUsd6 + _parkedTotalUsd6 + _pool.advanceUsd6;
+        neededUsd6 =
+            _newCreditUsd6() + _state.carriedUsd6 + _state.reserveUsd6 + _parkedTotalUsd6 + _pool.advanceUsd6;
+    }
+
+    /// @dev Credit beyond what was allocated; none while a correction has brought it below.
+    function _newCreditUsd6() private view returns (uint256) {
+        return Math.saturatingSub(_state.creditedUsd6, _state.allocatedUsd6);
     }
 
     /* DISTRIBUTION */
@@ -363,9 +378,9 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         }
 
         _held = false;
-        _state.allocatedUsd6 = _state.creditedUsd6;
+        if (_state.creditedUsd6 > _state.allocatedUsd6) _state.allocatedUsd6 = _state.creditedUsd6;
         _state.carriedUsd6 = SafeCast.toUint128(p.leftUsd6);
-        _state.distributedWh = _state.registerWh;
+        if (_state.registerWh > _state.distributedWh) _state.distributedWh = _state.registerWh;
 
         emit Distributed(
             _state.periodId,
@@ -388,7 +403,7 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
     }
 
     function _openPass() private returns (Pass memory p) {
-        p.availableUsd6 = uint256(_state.creditedUsd6) - _state.allocatedUsd6 + _state.carriedUsd6;
+        p.availableUsd6 = _newCreditUsd6() + _state.carriedUsd6;
         p.leftUsd6 = p.availableUsd6;
         p.allDue = _state.accelerated || _state.periodId >= _terms.periodCount;
         p.stepPaidUsd6 = new uint256[](_steps.length);
@@ -642,6 +657,13 @@ contract Waterfall is IWaterfall, ReentrancyGuardTransient {
         require((step.payee != address(0)) == ofPayee, InvalidTerms("payee", index, 1));
         require(step.bps <= BPS, InvalidTerms("bps", step.bps, BPS));
         require(step.rateWad <= WAD, InvalidTerms("rateWad", step.rateWad, WAD));
+    }
+
+    /// @dev A feed may be a plain account, which has no ripcord.
+    function _requireRunning() private view {
+        if (_terms.feed.code.length == 0) return;
+        bool isPulled = ICashflowFeed(_terms.feed).isRipcordPulled(_terms.assetId);
+        require(!isPulled, FeedStopped(_terms.feed, _terms.assetId));
     }
 
     function _requireIssued() private view {

@@ -13,10 +13,11 @@ import {IReportSink} from "./IReportSink.sol";
 ///      | `...Usd6`    | 1e6          | 1_000_000 = one dollar           |
 ///      | `classMask`  | 1 bit each   | 5 = classes 0 and 2; 0 is senior |
 interface IWaterfall is IReportSink {
-    /// @notice What a final report must show for cash to be distributed.
+    /// @notice What a final report must show for cash to be distributed; by schedule every report distributes.
     enum Trigger {
         Energy,
-        Credit
+        Credit,
+        Schedule
     }
 
     enum StepKind {
@@ -70,8 +71,8 @@ interface IWaterfall is IReportSink {
         address payee;
     }
 
-    /// @notice Parties, triggers and default terms. Immutable. Thresholds of 0 are off. Without a governor (0) coupon
-    ///         ledgers cannot be replaced.
+    /// @notice Parties, triggers and default terms. Immutable. Thresholds of 0 are off; `threshold` is 0 for a
+    ///         schedule, and only then. Without a governor (0) coupon ledgers cannot be replaced.
     struct DealTerms {
         address feed;
         bytes32 assetId;
@@ -114,7 +115,8 @@ interface IWaterfall is IReportSink {
     }
 
     /// @notice Where the deal stands. Cumulative values count from issue; `carriedUsd6` is cash available besides new
-    ///         credits: advances, and what no step took last time (1e6).
+    ///         credits: advances, and what no step took last time (1e6). Credits and energy may fall by a correction, what was
+    ///         allocated and distributed never does.
     struct State {
         uint64 periodId;
         uint64 lastPeriodEnd;
@@ -147,6 +149,8 @@ interface IWaterfall is IReportSink {
     error NotTheSuccessor(uint256 classIndex, address actual, address expected);
     error CouponCountMismatch(uint256 classIndex, uint256 actual, uint256 expected);
     error NothingHeld();
+    /// @notice The feed's ripcord is pulled.
+    error FeedStopped(address feed, bytes32 assetId);
     /// @notice The cash that was reported has not arrived on chain.
     error CashNotArrived(uint256 heldUsd6, uint256 neededUsd6);
     error NotInDefault();
@@ -199,6 +203,7 @@ interface IWaterfall is IReportSink {
     function fundReserve(uint128 amountUsd6) external;
 
     /// @notice Carries out a distribution that was held for missing cash. Callable by anyone.
+    /// @dev Errors in order of precedence: NothingHeld, FeedStopped, CashNotArrived.
     function distribute() external;
 
     /// @notice Makes all notes due after an event of default. Agent only.

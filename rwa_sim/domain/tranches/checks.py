@@ -8,6 +8,7 @@ from types import MappingProxyType
 from rwa_sim.domain.daycount import day_count
 from rwa_sim.domain.money import BPS, WAD
 from rwa_sim.domain.tranches.terms import ClassTerms, DealTerms, Step, StepKind
+from rwa_sim.domain.waterfall import Trigger
 from rwa_sim.errors import InputError, UnknownName
 
 MAX_CLASSES = 8
@@ -69,7 +70,7 @@ def validate_deal(terms: DealTerms, where: str) -> None:
 def _validate_numbers(terms: DealTerms, where: str) -> None:
     for key, value, least, most in (
         ("period_count", terms.period_count, 1, 10**4),
-        ("threshold", terms.threshold, 1, MAX_USD6),
+        ("threshold", terms.threshold, *_threshold_bounds(terms)),
         ("maturity_s", terms.maturity_s, 1, 10**11),
         ("cure_window_s", terms.cure_window_s, 0, 10**11),
         ("min_oc_bps", terms.min_oc_bps, 0, MAX_RATIO_BPS),
@@ -83,6 +84,11 @@ def _validate_numbers(terms: DealTerms, where: str) -> None:
             key="accelerate_on_default",
             expected="a cure window; without it nothing is a default",
         )
+
+
+def _threshold_bounds(terms: DealTerms) -> tuple[int, int]:
+    """A schedule has no threshold: one that is named would be silently without effect."""
+    return (0, 0) if terms.trigger is Trigger.SCHEDULE else (1, MAX_USD6)
 
 
 def _validate_class(terms: ClassTerms, where: str, key: str, period_count: int) -> None:

@@ -75,6 +75,11 @@ class DealState:
         """Principal outstanding of all classes."""
         return sum(c.outstanding_usd6 for c in self.classes)
 
+    @property
+    def new_credit_usd6(self) -> int:
+        """Credit beyond what was allocated; none while a correction has brought it below."""
+        return max(0, self.credited_usd6 - self.allocated_usd6)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolReport:

@@ -13,12 +13,16 @@ from rwa_sim.domain.waterfall import PeriodReport, Trigger
 
 
 def distributes(terms: DealTerms, state: DealState, report: PeriodReport) -> bool:
-    """Whether the cash trigger is met; at and after maturity, and when accelerated, it always is."""
+    """Whether the cash trigger is met; by schedule, at and after maturity, and when accelerated, it always is."""
     if report.period_end_s >= terms.maturity_s or state.accelerated:
         return True
-    if terms.trigger is Trigger.ENERGY:
-        return state.register_wh - state.distributed_wh >= terms.threshold
-    return state.credited_usd6 - state.allocated_usd6 >= terms.threshold
+    match terms.trigger:
+        case Trigger.SCHEDULE:
+            return True
+        case Trigger.ENERGY:
+            return max(0, state.register_wh - state.distributed_wh) >= terms.threshold
+        case Trigger.CREDIT:
+            return state.new_credit_usd6 >= terms.threshold
 
 
 def breaches(

@@ -31,17 +31,15 @@ def on_report(
     Args:
         terms: a deal that `validate_deal` accepts.
         state: after the period before.
-        report: bounds of the period in seconds; credit in micro-dollars and register in Wh since issue.
+        report: bounds of the period in seconds; credit in micro-dollars and register in Wh since issue. They are
+            below those of the report before only if that one was corrected; nothing is taken back then.
         pool: what was posted for the period.
 
     Raises:
-        ValueError: the report is not the next period's, its cumulative values fall, or it ends before
-            it starts.
+        ValueError: the report is not the next period's, or it ends before it starts.
     """
     if report.period_id != state.period_id + 1:
         raise ValueError(f"period {report.period_id} after period {state.period_id}")
-    if report.credited_usd6 < state.credited_usd6 or report.register_wh < state.register_wh:
-        raise ValueError(f"period {report.period_id}: a cumulative value falls")
     state, losses = write_down(state, pool.loss_usd6)
     state = accrue(terms, state, report, pool)
     state, defaults = look_for_default(terms, state, report.period_end_s)
@@ -65,7 +63,7 @@ def accelerate(state: DealState) -> DealState:
 def _distribute(
     terms: DealTerms, before: DealState, period_end_s: int, pool: PoolReport
 ) -> tuple[DealState, Distribution, tuple[Event, ...]]:
-    available_usd6 = before.credited_usd6 - before.allocated_usd6 + before.advance_available_usd6
+    available_usd6 = before.new_credit_usd6 + before.advance_available_usd6
     broken = breaches(terms, before, pool, available_usd6)
     breached = bool(broken) or before.breach_latched
     run = run_steps(terms, before, available_usd6, breached=breached)
@@ -73,9 +71,9 @@ def _distribute(
     state = replace(
         run.state,
         classes=tuple(map(_settled, run.state.classes, payments)),
-        allocated_usd6=before.credited_usd6,
+        allocated_usd6=max(before.allocated_usd6, before.credited_usd6),
         advance_available_usd6=run.left_usd6,
-        distributed_wh=before.register_wh,
+        distributed_wh=max(before.distributed_wh, before.register_wh),
         breach_latched=before.breach_latched or (terms.latched and breached),
     )
     lost: tuple[Event, ...] = ()
