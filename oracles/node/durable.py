@@ -11,7 +11,7 @@ answer has not changed, adds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -19,6 +19,7 @@ from oracles.errors import OracleRefusal
 from oracles.exchange import SignedExchange
 from oracles.node.journal import Journal
 from oracles.node.messages import from_json, to_json
+from oracles.registry import MeterSpec
 from oracles.reporting import Proposal
 from oracles.schema import BORDER, CashflowEvent, MeterReading, Report, SignedObservation, SignedReport
 from oracles.signer import InMemoryLastSigned, SignerNode
@@ -76,17 +77,10 @@ class DurableNode:
 
     def receive(self, reading: MeterReading) -> bool:
         """Keep a verified or unverified reading; returns whether it was new to the journal."""
-        body = (
-            reading.received_at_s.to_bytes(_TIME_BYTES, "big")
-            + reading.meter_id.encode("ascii", "replace")
-            + b"\0"
-            + reading.signature.ljust(_SIGNATURE_BYTES, b"\0")[:_SIGNATURE_BYTES]
-            + reading.raw
-        )
         if reading.meter_id not in self.node.trackers or len(reading.signature) != _SIGNATURE_BYTES:
             return bool(self.node.receive([reading]))  # counted as refused; nothing to keep
         key = f"{reading.meter_id}:{reading.seq}:{sha256(reading.raw).hexdigest()[:32]}"
-        if not self._written("reading", body, key=key):
+        if not self._written("reading", keep_reading(reading), key=key):
             return False
         self.node.receive([reading])
         return True
@@ -160,7 +154,8 @@ class DurableNode:
     def _tell(self, kind: str, body: bytes, where: str) -> None:
         node = self.node
         if kind == "reading":
-            node.receive([self._reading(body, where)])
+            specs = {name: tracker.spec for name, tracker in node.trackers.items()}
+            node.receive([told_reading(body, specs)])
         elif kind == "credit":
             node.receive_credit(from_json(CashflowEvent, body, where=where))
         elif kind == "exchange":
@@ -178,13 +173,28 @@ class DurableNode:
         else:
             raise InputError(where=where, key="kind", expected="an entry of this version", got=kind)
 
-    def _reading(self, body: bytes, where: str) -> MeterReading:
-        received_at_s = int.from_bytes(body[:_TIME_BYTES], "big")
-        name, _, rest = body[_TIME_BYTES:].partition(b"\0")
-        spec = self.node.trackers[name.decode("ascii")].spec
-        return spec.parse(
-            rest[_SIGNATURE_BYTES:], rest[:_SIGNATURE_BYTES], received_at_s=received_at_s, where=where
-        )
+
+def keep_reading(reading: MeterReading) -> bytes:
+    """A reading as the journal keeps it: when it came, whose it is, and the signed bytes."""
+    return (
+        reading.received_at_s.to_bytes(_TIME_BYTES, "big")
+        + reading.meter_id.encode("ascii", "replace")
+        + b"\0"
+        + reading.signature
+        + reading.raw
+    )
+
+
+def told_reading(body: bytes, specs: Mapping[str, MeterSpec]) -> MeterReading:
+    """The reading of a journal's entry.
+
+    Raises:
+        MalformedReading: it is none of its meter's.
+    """
+    received_at_s = int.from_bytes(body[:_TIME_BYTES], "big")
+    name, _, rest = body[_TIME_BYTES:].partition(b"\0")
+    signature, raw = rest[:_SIGNATURE_BYTES], rest[_SIGNATURE_BYTES:]
+    return specs[name.decode("ascii")].parse(raw, signature, received_at_s=received_at_s)
 
 
 def _signed_key(report: Report) -> str:

@@ -8,9 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 
 from oracles.network import OracleNetwork
+from oracles.node.durable import told_reading
 from oracles.node.journal import Journal
 from oracles.node.messages import from_json
 from oracles.node.settings import NodeSettings, read_settings
+from oracles.registry import MeterSpec
 from oracles.schema import CashflowEvent, MeterReading, SignedReport
 from rwa_sim.chain.contract import Contract, Event, interface
 from rwa_sim.chain.signing import derive_account
@@ -82,8 +84,14 @@ def judge(ran: Ran) -> Verdict:
             *(ran.engine.account(name).address for name in ("holder-1", "holder-2", "holder-3")),
         )
     )
-    received = _received(plan.folder)
-    made = {meter: str(count) for meter, count in truth.readings(plan.days).items()}
+    specs = _specs(plan.folder)
+    left = _sent(plan.folder, specs, plan.end_s)
+    received = {
+        f"node-{number}": {
+            (each.meter_id, each.seq) for each in _received(plan.folder, f"node-{number}", specs)
+        }
+        for number in range(1, NODES + 1)
+    }
     checks = [
         Check(
             what="periods final, each once, in order",
@@ -122,10 +130,11 @@ def judge(ran: Ran) -> Verdict:
         ),
         *(
             Check(
-                what=f"readings of {meter} at {node}", expected=count, got=str(received[node].get(meter, 0))
+                what=f"readings at {node}, of all that left the site by the end",
+                expected=str(len(left)),
+                got=str(len(left & numbers)),
             )
-            for node in received
-            for meter, count in made.items()
+            for node, numbers in received.items()
         ),
     ]
     if not plan.kills:
@@ -151,7 +160,7 @@ def _events(ran: Ran) -> dict[str, list[Event]]:
     contracts: list[Contract] = [deal.feed, deal.waterfall, deal.distributor]
     by_address = {contract.address: interface(contract.name) for contract in contracts}
     found: dict[str, list[Event]] = {
-        name: [] for name in ("ReportAccepted", "ReportFinal", "Distributed", "CouponDeclared", "CouponPaid")
+        name: [] for name in ("ReportOpened", "ReportFinal", "Distributed", "CouponDeclared", "CouponPaid")
     }
     seconds: dict[int, int] = {}
     for number, log in ran.engine.node.logs(list(by_address)):
@@ -167,7 +176,7 @@ def _events(ran: Ran) -> dict[str, list[Event]]:
 
 
 def _delays(events: dict[str, list[Event]]) -> list[Delay]:
-    accepted = {each["periodId"]: each["at_s"] for each in events["ReportAccepted"]}
+    accepted = {each["periodId"]: each["at_s"] for each in events["ReportOpened"]}
     distributed = {each["periodId"]: each["at_s"] for each in events["Distributed"]}
     found = []
     for each in events["ReportFinal"]:
@@ -186,25 +195,41 @@ def _delays(events: dict[str, list[Event]]) -> list[Delay]:
 
 
 def _reports(folder: Path) -> dict[int, SignedReport]:
-    journal = Journal(folder / "data" / "aggregator")
-    try:
-        reports = [from_json(SignedReport, body, where="report") for _, _, body in journal.entries("report")]
-    finally:
-        journal.close()
+    reports = [
+        from_json(SignedReport, body, where="report") for body in _entries(folder, "aggregator", "report")
+    ]
     return {each.report.period_id: each for each in reports}
 
 
-def _received(folder: Path) -> dict[str, Counter[str]]:
-    """Readings in each node's journal, by meter."""
-    received = {}
-    for number in range(1, NODES + 1):
-        journal = Journal(folder / "data" / f"node-{number}")
-        try:
-            names = [body[8:].partition(b"\0")[0].decode() for _, _, body in journal.entries("reading")]
-        finally:
-            journal.close()
-        received[f"node-{number}"] = Counter(names)
-    return received
+def _specs(folder: Path) -> dict[str, MeterSpec]:
+    settings = read_settings(folder / "node-1.toml", NodeSettings)
+    return {meter.id: meter.spec(settings.feed.asset) for meter in settings.meters}
+
+
+def _entries(folder: Path, process: str, kind: str) -> list[bytes]:
+    journal = Journal(folder / "data" / process)
+    try:
+        return [body for _, _, body in journal.entries(kind)]
+    finally:
+        journal.close()
+
+
+def _sent(folder: Path, specs: dict[str, MeterSpec], until_s: int) -> set[tuple[str, int]]:
+    """(meter, number) of every reading that site and gateway wrote down, up to an instant."""
+    found = set()
+    for process in ("site", "gateway"):
+        for body in _entries(folder, process, "reading"):
+            name, _, payload = body.split(b"\0", 2)
+            raw, _, signature = payload.rpartition(b".")
+            reading = specs[name.decode()].parse(raw, bytes.fromhex(signature.decode()), received_at_s=0)
+            if reading.read_at_s <= until_s:
+                found.add((reading.meter_id, reading.seq))
+    return found
+
+
+def _received(folder: Path, node: str, specs: dict[str, MeterSpec]) -> list[MeterReading]:
+    """Every reading in a node's journal, in the order in which it came."""
+    return [told_reading(body, specs) for body in _entries(folder, node, "reading")]
 
 
 def _identical(ran: Ran, reports: dict[int, SignedReport]) -> int:
@@ -219,7 +244,7 @@ def _identical(ran: Ran, reports: dict[int, SignedReport]) -> int:
         guard=settings.guard.guard(),
         ttl_s=settings.periods.ttl_s,
     )
-    readings, credits = _told(ran.plan.folder, settings)
+    readings, credits = _told(ran.plan.folder)
     for event in credits:
         network.credit(event)
     ends = [START_S + day * DAY_S + REPORT_DELAY_S for day in range(ran.plan.days + 1)]
@@ -230,17 +255,9 @@ def _identical(ran: Ran, reports: dict[int, SignedReport]) -> int:
     return same
 
 
-def _told(folder: Path, settings: NodeSettings) -> tuple[list[MeterReading], list[CashflowEvent]]:
-    specs = {meter.id: meter.spec(settings.feed.asset) for meter in settings.meters}
-    journal = Journal(folder / "data" / "node-1")
-    try:
-        readings = []
-        for _, _, body in journal.entries("reading"):
-            name, _, rest = body[8:].partition(b"\0")
-            received_at_s = int.from_bytes(body[:8], "big")
-            spec = specs[name.decode()]
-            readings.append(spec.parse(rest[65:], rest[:65], received_at_s=received_at_s))
-        credits = [from_json(CashflowEvent, body, where="credit") for _, _, body in journal.entries("credit")]
-    finally:
-        journal.close()
+def _told(folder: Path) -> tuple[list[MeterReading], list[CashflowEvent]]:
+    readings = _received(folder, "node-1", _specs(folder))
+    credits = [
+        from_json(CashflowEvent, body, where="credit") for body in _entries(folder, "node-1", "credit")
+    ]
     return sorted(readings, key=lambda each: (each.read_at_s, each.meter_id)), credits

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from oracles.config import asset_id_of
 from oracles.credits import CreditLedger
@@ -27,7 +27,8 @@ from rwa_sim.relay.reader import ChainReader, Contracts
 from rwa_sim.relay.relay import RawNode, Relay
 from rwa_sim.relay.settings import RelaySettings
 
-TICK_S = 0.05
+Answer = TypeVar("Answer")
+TICK_S = 0.1
 TIMEOUT_S = 5.0
 FOR_EVER_S = 2**40
 
@@ -92,11 +93,12 @@ async def run_relay(settings: RelaySettings, path: Path, started: Callable[[int]
         InputError: a key that cannot be used.
         EnvironmentFault: the folder or the port is not to be had, another chain, no contract at an
             address, or an account that somebody else uses.
-        NodeUnreachable: the chain is not there at the start; later it is waited for.
+
+    A chain that is not there is waited for.
     """
     key, on_ramp = key_of(settings.key, path), key_of(settings.on_ramp, path)
     node = RawNode(settings.chain.url, timeout_s=TIMEOUT_S)
-    chain_id = node.chain_id()
+    chain_id = await _patiently(node.chain_id)
     if chain_id != settings.chain.chain_id:
         raise InputError(
             where=str(path),
@@ -106,7 +108,7 @@ async def run_relay(settings: RelaySettings, path: Path, started: Callable[[int]
         )
     journal = Journal(path.parent / settings.data)
     try:
-        relay = _relay(settings, path, journal, node, key, on_ramp)
+        relay = await _patiently(lambda: _relay(settings, path, journal, node, key, on_ramp))
         faults: dict[str, Any] = {"count": 0, "last": ""}
         app = _status_page(relay, faults)
         async with serve(app, host=LOOPBACK, port=settings.port) as port:
@@ -119,6 +121,14 @@ async def run_relay(settings: RelaySettings, path: Path, started: Callable[[int]
                 await asyncio.sleep(TICK_S)
     finally:
         journal.close()
+
+
+async def _patiently(ask: Callable[[], Answer]) -> Answer:
+    while True:
+        try:
+            return ask()
+        except NodeUnreachable:
+            await asyncio.sleep(TICK_S)
 
 
 def _relay(
