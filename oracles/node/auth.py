@@ -21,6 +21,7 @@ from rwa_sim.errors import RwaError
 SIGNER, NONCE, SIGNATURE = "X-Signer", "X-Nonce", "X-Signature"
 _PROTOCOL = b"rwa-sim oracle/1"
 _NONCE_LIMIT = 2**64
+MAX_NONCE_DIGITS = 20
 
 
 class Unauthentic(RwaError):
@@ -55,8 +56,8 @@ class RequestCheck:
         self._senders = frozenset(senders)
         self._last: dict[str, int] = {}
 
-    def check(self, verb: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
-        """Nonce of an authentic request.
+    def check(self, verb: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        """Let a request through.
 
         Raises:
             Unauthentic: no known sender, another signature, or a nonce that does not rise.
@@ -66,12 +67,16 @@ class RequestCheck:
             raise Unauthentic("unknown sender")
         if _signer(verb, path, nonce, body, headers) != sender:
             raise Unauthentic("not signed by its sender")
-        if not nonce.isascii() or not nonce.isdigit() or len(nonce) > 20 or int(nonce) >= _NONCE_LIMIT:
+        if (
+            not nonce.isascii()
+            or not nonce.isdigit()
+            or len(nonce) > MAX_NONCE_DIGITS
+            or int(nonce) >= _NONCE_LIMIT
+        ):
             raise Unauthentic("no nonce")
         if int(nonce) <= self._last.get(sender, -1):
             raise Unauthentic("used nonce")
         self._last[sender] = int(nonce)
-        return nonce
 
 
 def answer_headers(key: SecretKey, status: int, nonce: str, body: bytes) -> dict[str, str]:

@@ -23,7 +23,7 @@ from aiohttp import web
 
 from oracles.errors import OracleRefusal
 from oracles.keys import SecretKey
-from oracles.node.auth import RequestCheck, Unauthentic, answer_headers
+from oracles.node.auth import MAX_NONCE_DIGITS, NONCE, RequestCheck, Unauthentic, answer_headers
 from oracles.node.durable import Decision, DurableNode, Look
 from oracles.node.messages import MAX_MESSAGE_BYTES, from_json, to_json
 from oracles.reporting import Proposal
@@ -102,9 +102,9 @@ async def serve_node(
     def door(act: Callable[[bytes], object], check: RequestCheck) -> Any:
         async def handle(request: web.Request) -> web.Response:
             body = await request.read()
-            nonce = ""
+            nonce = request.headers.get(NONCE, "")[:MAX_NONCE_DIGITS]
             try:
-                nonce = check.check(request.method, request.path, request.headers, body)
+                check.check(request.method, request.path, request.headers, body)
                 code, answer = 200, act(body)
             except Unauthentic as error:
                 code, answer = 401, _refusal(error)
