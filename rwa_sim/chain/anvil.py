@@ -93,6 +93,12 @@ class AnvilEngine(SigningEngine):
         """Process id of the node."""
         return self._process.pid
 
+    def roll_back(self, blocks: int) -> None:
+        """Forget the last blocks, as a reorganisation does; their transactions are in no pool."""
+        self._node.rpc("anvil_rollback", [blocks])
+        self._nonces.clear()
+        self._head = self._node.head()
+
     def restart(self) -> None:
         """Start the process again, on the same port, with what the state file has."""
         self.close()
