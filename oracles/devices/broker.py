@@ -5,9 +5,11 @@ It runs from its own configuration in its own folder, and is ended by its proces
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +19,7 @@ from pathlib import Path
 from oracles.adapters.mqtt import BrokerAddress
 from rwa_sim.errors import EnvironmentFault, ExtraMissing
 
-_START_S = 5.0
+_START_S = 20.0
 _USER, _PASSWORD = "meters", "loopback only"
 
 
@@ -65,9 +67,35 @@ def mosquitto_broker(folder: Path, *, port: int | None = None) -> Iterator[Broke
                 process.wait()
 
 
+@contextmanager
+def broker_process(folder: Path) -> Iterator[tuple[str, BrokerAddress]]:
+    """(name, address) of a broker in a process of its own: mosquitto where it is installed, else amqtt.
+
+    Raises:
+        EnvironmentFault: it does not start.
+    """
+    if find_mosquitto() is not None:
+        with mosquitto_broker(folder) as address:
+            yield "mosquitto", address
+        return
+    address = BrokerAddress(port=free_port(), username=_USER, password=_PASSWORD)
+    with (folder / "amqtt.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "oracles.devices.broker", str(folder), str(address.port)],
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _wait_for(address, process, folder / "amqtt.log")
+            yield "amqtt", address
+        finally:
+            process.terminate()
+            process.wait()
+
+
 @asynccontextmanager
-async def amqtt_broker(folder: Path) -> AsyncIterator[BrokerAddress]:
-    """Run amqtt in this event loop until the block ends.
+async def amqtt_broker(folder: Path, *, port: int | None = None) -> AsyncIterator[BrokerAddress]:
+    """Run amqtt in this event loop until the block ends, on a free port unless one is given.
 
     Clients have a password: amqtt keeps no QoS 1 messages for an anonymous client that is away.
 
@@ -79,7 +107,7 @@ async def amqtt_broker(folder: Path) -> AsyncIterator[BrokerAddress]:
         pwdlib, argon2 = import_module("pwdlib"), import_module("pwdlib.hashers.argon2")
     except ImportError as error:
         raise ExtraMissing(package="amqtt", extra="mqtt", purpose="an MQTT broker in Python") from error
-    address = BrokerAddress(port=free_port(), username=_USER, password=_PASSWORD)
+    address = BrokerAddress(port=free_port() if port is None else port, username=_USER, password=_PASSWORD)
     users = folder / "users"
     users.write_text(f"{_USER}:{pwdlib.PasswordHash((argon2.Argon2Hasher(),)).hash(_PASSWORD)}\n", "ascii")
     broker = amqtt.Broker(
@@ -118,4 +146,15 @@ def _wait_for(address: BrokerAddress, process: subprocess.Popen[bytes], log: Pat
                 return
         time.sleep(0.02)
     said = log.read_text("utf-8", "replace").strip().splitlines()
-    raise EnvironmentFault(f"mosquitto: expected a start within {_START_S:g} s, got {said[-1:] or 'nothing'}")
+    raise EnvironmentFault(
+        f"MQTT broker: expected a start within {_START_S:g} s, got {said[-1:] or 'nothing'}"
+    )
+
+
+async def _serve_for_ever(folder: Path, port: int) -> None:
+    async with amqtt_broker(folder, port=port):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve_for_ever(Path(sys.argv[1]), int(sys.argv[2])))

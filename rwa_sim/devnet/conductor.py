@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from oracles.config import asset_id_of
-from oracles.devices.broker import mosquitto_broker
+from oracles.devices.broker import broker_process
 from oracles.node.clock import SimulatedClock
 from rwa_sim.chain.anvil import AnvilEngine
 from rwa_sim.chain.deploy import Deal
 from rwa_sim.devnet.deal import deploy, holders
-from rwa_sim.devnet.files import CLOCK, PASSWORD_ENV, Ports, write_configs, write_keys
+from rwa_sim.devnet.files import BROKER_PASSWORD_ENV, CLOCK, PASSWORD_ENV, Ports, write_configs, write_keys
 from rwa_sim.devnet.plan import ASSET, HOUR_S, START_S, DevnetPlan, Kill
 from rwa_sim.devnet.processes import Child
 from rwa_sim.devnet.truth import Bank, Truth
@@ -54,6 +54,7 @@ class Picture:
     kills: dict[str, int] = field(default_factory=dict)
     said: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_event: str = ""
+    broker: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ class Conductor:
         """
         plan, started_s = self._plan, time.monotonic()
         with ExitStack() as stack:
-            broker = stack.enter_context(mosquitto_broker(plan.folder))
+            self._picture.broker, broker = stack.enter_context(broker_process(plan.folder))
             engine = stack.enter_context(AnvilEngine(plan.seed, state=plan.folder / "chain.json"))
             truth = Truth()
             deal = deploy(engine, plan)
@@ -99,12 +100,12 @@ class Conductor:
                 plan,
                 deal,
                 ports,
-                broker_port=broker.port,
+                broker=broker,
                 chain_url=engine.url,
                 holders=people,
             )
             bank = Bank(truth, plan.folder / "bank", plan.days)
-            self._make_children(ports, password)
+            self._make_children(ports, {PASSWORD_ENV: password, BROKER_PASSWORD_ENV: broker.password or ""})
             stack.callback(self._stop)
             self._start(engine)
             clock.let_go()
@@ -123,7 +124,7 @@ class Conductor:
 
     # ── start ──────────────────────────────────────────────────────────────
 
-    def _make_children(self, ports: Ports, password: str) -> None:
+    def _make_children(self, ports: Ports, environment: dict[str, str]) -> None:
         folder = self._plan.folder
         (folder / "logs").mkdir(exist_ok=True)
         commands = {f"node-{number}": "node" for number in range(1, len(ports.nodes) + 1)}
@@ -134,7 +135,7 @@ class Conductor:
                 command=command,
                 config=folder / f"{name}.toml",
                 log=folder / "logs" / f"{name}.log",
-                environment={PASSWORD_ENV: password},
+                environment=environment,
             )
         self._urls = {f"node-{number}": _status(port) for number, port in enumerate(ports.nodes, start=1)}
         self._urls |= {"aggregator": _status(ports.aggregator), "relay": _status(ports.relay)}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from oracles.adapters.mqtt import BrokerAddress
 from oracles.devices.broker import free_port
 from oracles.keys import SecretKey
 from oracles.node.keystore import write_keystore
@@ -37,6 +38,7 @@ from rwa_sim.devnet.plan import (
 from rwa_sim.devnet.truth import profile_path
 
 PASSWORD_ENV = "RWA_SIM_DEVNET_PASSWORD"  # noqa: S105  the name of a variable, not a password
+BROKER_PASSWORD_ENV = "RWA_SIM_DEVNET_BROKER_PASSWORD"  # noqa: S105  likewise
 WORK_FACTOR = 2**12  # of keys that the seed gives away anyhow; real ones take the library's own
 CLOCK = "clock"
 LAG_S = 6 * HOUR_S  # the clock runs thousands of times too fast: a second of work is an hour of lag
@@ -98,13 +100,15 @@ def write_configs(
     deal: Deal,
     ports: Ports,
     *,
-    broker_port: int,
+    broker: BrokerAddress,
     chain_url: str,
     holders: Iterable[str],
 ) -> None:
     """One TOML file for each process."""
     clock = f'[clock]\nstart = {_time(START_S - HOUR_S)}\nfile = "{CLOCK}"\nspeed = {plan.speed}\n'
-    mqtt = f"[mqtt]\nport = {broker_port}\n"
+    mqtt = f"[mqtt]\nport = {broker.port}\n"
+    if broker.username is not None:
+        mqtt += f'username = "{broker.username}"\npassword_env = "{BROKER_PASSWORD_ENV}"\n'
     feed = _feed(plan, deal)
     periods = (
         f"[periods]\nfirst = {_time(START_S)}\nlength_s = {DAY_S}\ncount = {plan.days}\n"

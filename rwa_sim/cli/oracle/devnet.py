@@ -37,7 +37,7 @@ def register(oracle: typer.Typer) -> None:
         """Run devices, gateway, broker, four signer nodes, aggregator, relay and chain as processes.
 
         At the end the chain is held against the devices' registers and the bank; exit code 1 if anything differs.
-        Needs the programs mosquitto and anvil.
+        Needs the program anvil; the broker is mosquitto where it is installed, else amqtt.
         """
         import json
 
@@ -47,12 +47,12 @@ def register(oracle: typer.Typer) -> None:
         from rwa_sim.errors import InputError, ResultFailed
         from rwa_sim.files import write_text_atomically
 
+        plan = DevnetPlan(folder=out.absolute(), seed=seed, days=days, speed=speed, kills=kills)
         if out.exists() and not (out.is_dir() and (not any(out.iterdir()) or (out / MARK).exists())):
             raise InputError(
                 where=str(out), key="--out", expected="a new folder, or one of an earlier devnet"
             )
         _empty(out)
-        plan = DevnetPlan(folder=out.absolute(), seed=seed, days=days, speed=speed, kills=kills)
         found: list[Verdict] = []
         with _shown(plan.days, quiet) as show:
             Conductor(plan, show).run(lambda ran: found.append(judge(ran)))
