@@ -5,6 +5,7 @@
     POST /final    SignedReport -> Done                  of an aggregator
     POST /release  Decision     -> Done                  of the node's operator
     POST /reopen   Decision     -> Done                  of the node's operator
+    GET  /observation           -> SignedObservation     of a period and revision, as it was said; 404 if not
     GET  /status                -> what the node has and what it last did; no secret, no signature needed
 
 A refusal by rule is 409, a message that cannot be read 400, a sender that is not known 401; all carry
@@ -128,7 +129,17 @@ async def serve_node(
         }
         return web.Response(text=json.dumps(stated, sort_keys=True), content_type="application/json")
 
+    async def observation(request: web.Request) -> web.Response:
+        period, revision = (request.query.get(name, "0") for name in ("period", "revision"))
+        if not all(each.isascii() and each.isdigit() and len(each) < 12 for each in (period, revision)):
+            return web.Response(status=400)
+        said = node.node.observation(int(period), int(revision))
+        if said is None:
+            return web.Response(status=404)
+        return web.Response(body=to_json(said), content_type="application/json")
+
     app = web.Application(client_max_size=MAX_MESSAGE_BYTES)
+    app.router.add_get("/observation", observation)
     app.router.add_post("/observe", door(observe, asks))
     app.router.add_post("/sign", door(sign, asks))
     app.router.add_post("/final", door(final, asks))

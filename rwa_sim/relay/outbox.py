@@ -71,6 +71,11 @@ class Outbox:
         self.resent_count = 0
 
     @property
+    def address(self) -> str:
+        """The account."""
+        return self._account.address
+
+    @property
     def last(self) -> Sent | None:
         """The transaction sent last."""
         return self.sent[-1] if self.sent else None

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from oracles.schema import SignedReport
+from oracles.watch import Claim
 
 
 class OpenStatus(StrEnum):
@@ -37,6 +38,7 @@ class OpenReport:
     revision: int
     status: OpenStatus
     finalisable_at_s: int
+    claim: Claim
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

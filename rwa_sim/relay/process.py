@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,17 +16,18 @@ from oracles.node.auth import RequestSigner
 from oracles.node.bank_folder import BankFolder
 from oracles.node.durable import Look
 from oracles.node.journal import Journal
-from oracles.node.messages import list_from_json, to_json
+from oracles.node.messages import from_json, list_from_json, to_json
 from oracles.node.server import LOOPBACK, serve
 from oracles.node.settings import clock_of, key_of
 from oracles.periods import PeriodSchedule
-from oracles.schema import SignedReport
+from oracles.schema import SignedObservation, SignedReport
 from rwa_sim.chain.engine import Account
 from rwa_sim.errors import InputError, NodeUnreachable
 from rwa_sim.relay.outbox import Outbox
 from rwa_sim.relay.reader import ChainReader, Contracts
 from rwa_sim.relay.relay import RawNode, Relay
-from rwa_sim.relay.settings import RelaySettings
+from rwa_sim.relay.settings import ChainSection, RelaySettings, WatchSettings
+from rwa_sim.relay.watch import Watch
 
 Answer = TypeVar("Answer")
 TICK_S = 0.1
@@ -98,14 +100,7 @@ async def run_relay(settings: RelaySettings, path: Path, started: Callable[[int]
     """
     key, on_ramp = key_of(settings.key, path), key_of(settings.on_ramp, path)
     node = RawNode(settings.chain.url, timeout_s=TIMEOUT_S)
-    chain_id = await _patiently(node.chain_id)
-    if chain_id != settings.chain.chain_id:
-        raise InputError(
-            where=str(path),
-            key="chain.chain_id",
-            expected=f"{chain_id}, as the node says",
-            got=str(settings.chain.chain_id),
-        )
+    await _require_chain(node, settings.chain, path)
     journal = Journal(path.parent / settings.data)
     try:
         relay = await _patiently(lambda: _relay(settings, path, journal, node, key, on_ramp))
@@ -123,6 +118,24 @@ async def run_relay(settings: RelaySettings, path: Path, started: Callable[[int]
         journal.close()
 
 
+async def _require_chain(node: RawNode, chain: ChainSection, path: Path) -> None:
+    chain_id = await _patiently(node.chain_id)
+    if chain_id != chain.chain_id:
+        raise InputError(
+            where=str(path),
+            key="chain.chain_id",
+            expected=f"{chain_id}, as the node says",
+            got=str(chain.chain_id),
+        )
+
+
+def _reader(node: RawNode, chain: ChainSection, asset: str) -> ChainReader:
+    contracts = Contracts(
+        feed=chain.feed, waterfall=chain.waterfall, cash=chain.cash, distributors=tuple(chain.distributors)
+    )
+    return ChainReader(node, contracts, asset_id_of(asset), chain.holders)
+
+
 async def _patiently(ask: Callable[[], Answer]) -> Answer:
     while True:
         try:
@@ -131,14 +144,49 @@ async def _patiently(ask: Callable[[], Answer]) -> Answer:
             await asyncio.sleep(TICK_S)
 
 
+async def run_watch(settings: WatchSettings, path: Path, started: Callable[[], None]) -> None:
+    """Run a watcher until cancelled.
+
+    Raises: as `run_relay`.
+    """
+    key = key_of(settings.key, path)
+    node, chain = RawNode(settings.chain.url, timeout_s=TIMEOUT_S), settings.chain
+    await _require_chain(node, chain, path)
+    journal = Journal(path.parent / settings.data)
+    try:
+        reader = await _patiently(lambda: _reader(node, chain, settings.asset))
+        outbox = _outbox(journal, node, "challenger", key, chain.chain_id)
+        watch = Watch(
+            reader, outbox, own_observation(settings.node), most_spread_bps=settings.most_spread_bps
+        )
+        started()
+        while True:
+            with suppress(NodeUnreachable):
+                await asyncio.to_thread(watch.step)
+            await asyncio.sleep(TICK_S)
+    finally:
+        journal.close()
+
+
+def own_observation(url: str) -> Callable[[int, int], SignedObservation | None]:
+    """Asks a node for what it said of a period and revision; None if it has said nothing, or is away."""
+    import requests
+
+    def ask(period_id: int, revision: int) -> SignedObservation | None:
+        where = f"{url.rstrip('/')}/observation?period={period_id}&revision={revision}"
+        try:
+            response = requests.get(where, timeout=TIMEOUT_S, allow_redirects=False)
+            return from_json(SignedObservation, response.content, where=url) if response.ok else None
+        except (requests.RequestException, InputError):
+            return None
+
+    return ask
+
+
 def _relay(
     settings: RelaySettings, path: Path, journal: Journal, node: RawNode, key: SecretKey, on_ramp: SecretKey
 ) -> Relay:
     chain = settings.chain
-    contracts = Contracts(
-        feed=chain.feed, waterfall=chain.waterfall, cash=chain.cash, distributors=tuple(chain.distributors)
-    )
-    reader = ChainReader(node, contracts, asset_id_of(settings.asset), chain.holders)
     source = ReportSource(settings.aggregator, RequestSigner(key))
     bank = BankFolder(path.parent / settings.bank.folder, settings.bank.account)
     ledger = CreditLedger(PeriodSchedule((0, FOR_EVER_S)))
@@ -150,7 +198,7 @@ def _relay(
 
     return Relay(
         node=node,
-        reader=reader,
+        reader=_reader(node, chain, settings.asset),
         outbox=_outbox(journal, node, "relay", key, chain.chain_id),
         on_ramp=_outbox(journal, node, "on-ramp", on_ramp, chain.chain_id),
         reports=source.reports,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from oracles.watch import Claim
 from rwa_sim.chain.contract import interface
 from rwa_sim.chain.json_rpc import JsonRpc
 from rwa_sim.chain.reverts import decode_revert
@@ -47,8 +48,7 @@ class ChainReader:
                 raise EnvironmentFault(
                     f"chain node at {node.url}: expected a contract at {address}, got none"
                 )
-        terms = self._read("CashflowFeed", contracts.feed, "assetTerms", asset_id)
-        self._window_s = int(terms.challengeWindowS)
+        self.terms = self._read("CashflowFeed", contracts.feed, "assetTerms", asset_id)
 
     def view(self) -> ChainView:
         """What is due."""
@@ -57,7 +57,7 @@ class ChainReader:
         return ChainView(
             now_s=head.timestamp_s,
             last_final=self.last_final(),
-            open_report=self._open_report(),
+            open_report=self.open_report(),
             ripcord=self._read("CashflowFeed", self.contracts.feed, "isRipcordPulled", self.asset_id),
             waterfall_period=state.periodId,
             distributable=self._would_distribute(),
@@ -83,7 +83,18 @@ class ChainReader:
         """Look at every coupon again: the chain may have gone back."""
         self._served.clear()
 
-    def _open_report(self) -> OpenReport | None:
+    def accepted(self) -> Claim:
+        """The values of the last final report."""
+        state = self._read("CashflowFeed", self.contracts.feed, "assetState", self.asset_id)
+        return Claim(register_wh=state.registerWh, credited_usd6=state.creditedUsd6)
+
+    def allowance(self, owner: str) -> int:
+        """What the feed may take of an account's bond token."""
+        token = self.terms.bondToken
+        return int(self._read("Stablecoin", token, "allowance", owner, self.contracts.feed))
+
+    def open_report(self) -> OpenReport | None:
+        """The report that is not final yet, or was rejected last; None if there is none."""
         opened = self._read("CashflowFeed", self.contracts.feed, "openReport", self.asset_id)
         status = STATUSES[opened.status]
         if status is OpenStatus.NONE:
@@ -92,7 +103,8 @@ class ChainReader:
             period_id=opened.periodId,
             revision=opened.revision,
             status=status,
-            finalisable_at_s=opened.acceptedAt + self._window_s,
+            finalisable_at_s=opened.acceptedAt + int(self.terms.challengeWindowS),
+            claim=Claim(register_wh=opened.registerWh, credited_usd6=opened.creditedUsd6),
         )
 
     def _due_coupons(self) -> list[DueCoupon]:

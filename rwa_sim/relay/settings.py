@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from oracles.node.settings import Address, ClockSection, KeySection, Port, Text
+from oracles.watch import MOST_SPREAD_BPS
 from rwa_sim.documents import Section
 
 Url = Annotated[str, Field(max_length=255, pattern=r"^https?://[A-Za-z0-9.:/_\[\]-]+$")]
@@ -30,6 +31,17 @@ class CollectionSection(Section):
 
     folder: Text
     account: Text
+
+
+class WatchSettings(Section):
+    """One watcher, beside its own node."""
+
+    data: Text
+    asset: Text
+    node: Url
+    key: KeySection
+    chain: ChainSection
+    most_spread_bps: Annotated[int, Field(ge=0, le=10_000)] = MOST_SPREAD_BPS
 
 
 class RelaySettings(Section):

@@ -5,27 +5,32 @@ given two days of signed reports, a payment, a challenge window
 ├── when the chain rolls back after any step   the same end, the same bytes sent again, nothing paid twice
 ├── when the relay is killed at any write      the same end
 ├── when a report expires before it is sent    a revision is asked for
-└── given another chain id, no contract        one clear error before anything is sent
+├── given no contract at an address            one clear error before anything is sent
+└── given three of four nodes sign a lie
+    ├── when nobody watches                    it is final after its window, and trued up by nobody
+    └── when one honest node's watcher looks   disputed; rejected by the arbiter; the bond comes back; nothing paid
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from oracles.config import asset_id_of
+from oracles.config import FeedConfig, asset_id_of
+from oracles.faults.nodes import signed_by
+from oracles.keys import SecretKey
 from oracles.network import OracleNetwork
 from oracles.node.journal import Journal
 from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
-from oracles.schema import CashflowEvent, SignedReport
+from oracles.schema import CashflowEvent, Observation, SignedObservation, SignedReport
 from rwa_sim.chain.anvil import AnvilEngine, find_anvil
 from rwa_sim.chain.signing import derive_account
-from rwa_sim.devnet.deal import deploy, holders
+from rwa_sim.devnet.deal import BOND_USD6, deploy, holders
 from rwa_sim.devnet.files import LABELS, key_of_label
 from rwa_sim.devnet.plan import ASSET, DAY_S, HOUR_S, NODES, START_S, WINDOW_S, DevnetPlan
 from rwa_sim.errors import EnvironmentFault
@@ -33,6 +38,7 @@ from rwa_sim.relay.outbox import Outbox
 from rwa_sim.relay.plan import Act, next_step
 from rwa_sim.relay.reader import ChainReader, Contracts
 from rwa_sim.relay.relay import RawNode, Relay
+from rwa_sim.relay.watch import Watch
 from tests.unit.oracle_node.node_kit import Crash, FragileJournal, Fuse
 from tests.unit.oracles.oracle_kit import device
 
@@ -49,10 +55,17 @@ def plan(folder: Path) -> DevnetPlan:
     return DevnetPlan(folder=folder, seed=SEED, days=DAYS, speed=1, kills=0)
 
 
+def feed_config(engine, deal) -> FeedConfig:
+    return FeedConfig.create(
+        chain_id=engine.chain_id,
+        feed=deal.feed.address,
+        asset_name=ASSET,
+        signers=[key_of_label(plan(Path()), f"node-{n}").address for n in range(1, NODES + 1)],
+    )
+
+
 def signed_reports(engine, deal, ttl_s: int = 30 * DAY_S) -> dict[int, SignedReport]:
     """What four nodes say of two days with one payment."""
-    from oracles.config import FeedConfig
-
     keys = [derive_account(SEED, LABELS[f"node-{n}"]).key for n in range(1, NODES + 1)]
     schedule = PeriodSchedule(START_S + DAY_S * day for day in range(DAYS + 1))
     meter = device("site")
@@ -64,13 +77,9 @@ def signed_reports(engine, deal, ttl_s: int = 30 * DAY_S) -> dict[int, SignedRep
         interval_s=HOUR_S,
         commissioned_at_s=START_S,
     )
-    config = FeedConfig.create(
-        chain_id=engine.chain_id,
-        feed=deal.feed.address,
-        asset_name=ASSET,
-        signers=[key_of_label(plan(Path()), f"node-{n}").address for n in range(1, NODES + 1)],
+    network = OracleNetwork(
+        feed_config(engine, deal), keys, schedule=schedule, registry=AssetRegistry([spec]), ttl_s=ttl_s
     )
-    network = OracleNetwork(config, keys, schedule=schedule, registry=AssetRegistry([spec]), ttl_s=ttl_s)
     network.feed(meter.read(START_S + hour * HOUR_S, hour * ENERGY_WH // 48) for hour in range(1, 49))
     network.credit(
         CashflowEvent(
@@ -133,6 +142,14 @@ class Desk:
             step = None
         self.engine.submit([], at_s)
         return step
+
+
+def lie(desk) -> SignedReport:
+    """Three of four nodes say twice the first day's energy."""
+    honest = desk.reports[1].report
+    doubled = replace(honest, registers_wh=tuple(2 * each for each in honest.registers_wh))
+    keys = [SecretKey(derive_account(SEED, LABELS[f"node-{n}"]).key) for n in (1, 2, 3)]
+    return signed_by(feed_config(desk.engine, desk.deal), doubled, *keys)
 
 
 def contracts(deal) -> Contracts:
@@ -295,3 +312,73 @@ def test_a_deal_that_is_not_there_is_refused_before_anything_is_sent(desk):
 
     with pytest.raises(EnvironmentFault, match="expected a contract at 0x12"):
         ChainReader(node, nowhere, asset_id_of(ASSET), ["0x" + "13" * 20])
+
+
+@pytest.fixture
+def challenger(desk, tmp_path):
+    """A watcher with a bond, beside the one honest node."""
+    account = desk.engine.account("challenger")
+    desk.deal.cash.send("configureMinter", desk.deal.admin.address, 2**255, sender=desk.deal.admin)
+    desk.deal.cash.send("mint", account.address, BOND_USD6, sender=desk.deal.admin)
+    honest = desk.reports[1].report
+
+    def own(period_id: int, revision: int) -> SignedObservation:
+        seen = Observation(
+            asset_id=honest.asset_id,
+            period_id=period_id,
+            revision=revision,
+            register_wh=honest.register_wh,
+            credited_usd6=honest.cumulative_credited_usd6,
+            completeness_bps=10_000,
+            readings_root=bytes(32),
+            observer="",
+        )
+        return SignedObservation(observation=seen, signature=b"")
+
+    node = RawNode(desk.engine.url)
+    journal = Journal(tmp_path / "watch")
+    reader = ChainReader(node, contracts(desk.deal), asset_id_of(ASSET), people(desk.engine))
+    yield account, Watch(reader, Outbox(journal, node, account, desk.engine.chain_id), own)
+    journal.close()
+
+
+def test_a_lie_of_a_quorum_is_final_where_nobody_watches(desk):
+    desk.reports = {1: lie(desk)}
+    at_s = START_S + DAY_S + 2 * HOUR_S
+    for n in range(8):
+        desk.step(at_s + n * WINDOW_S)
+
+    honest = ENERGY_WH // 2
+    assert desk.deal.feed.call("assetState", asset_id_of(ASSET)).registerWh == 2 * honest
+
+
+def test_one_honest_watcher_stops_a_lie_of_a_quorum(desk, challenger):
+    account, watch = challenger
+    cash, feed = desk.deal.cash, desk.deal.feed
+    desk.reports = {1: lie(desk)}
+    at_s = START_S + DAY_S + 2 * HOUR_S
+    for n in range(6):
+        desk.step(at_s + n * 60)
+        watch.step()
+
+    assert watch.state.disputed == ["dispute 1.0"]
+    assert [each.what for each in watch.state.objections] == ["registerWh"]
+    assert cash.call("balanceOf", account.address) == 0, "the bond is with the feed"
+    assert feed.call("lastPeriodId", asset_id_of(ASSET)) == 0
+
+    feed.send("resolve", asset_id_of(ASSET), 1, 0, False, sender=desk.deal.arbiter)
+    assert cash.call("balanceOf", account.address) == BOND_USD6
+    step = desk.step(at_s + 10 * WINDOW_S)
+    assert (step.act, desk.asked) == (Act.REVISE, 1)
+    assert feed.call("lastPeriodId", asset_id_of(ASSET)) == 0
+
+
+def test_a_watcher_lets_the_truth_pass(desk, challenger):
+    account, watch = challenger
+    for n in range(6):
+        desk.step(START_S + DAY_S + 2 * HOUR_S + n * 60)
+        watch.step()
+
+    assert watch.state.looked_at > 0
+    assert watch.state.objections == watch.state.disputed == []
+    assert desk.deal.cash.call("balanceOf", account.address) == BOND_USD6

@@ -1,4 +1,4 @@
-"""`rwa-sim oracle node | aggregate | relay | gateway | site`: the processes of an oracle network.
+"""`rwa-sim oracle node | aggregate | relay | watch | gateway | site`: the processes of an oracle network.
 
 Each runs from its configuration file until it is interrupted or terminated, and says in one line on
 stdout where it answers. Whatever it must not forget is on disk before it matters: it may be killed.
@@ -59,6 +59,16 @@ def register(oracle: typer.Typer) -> None:
 
         settings = read_settings(config, RelaySettings)
         _run(lambda: run_relay(settings, config, lambda port: _say(f"relay: http://127.0.0.1:{port}/status")))
+
+    @oracle.command()
+    def watch(config: Config) -> None:
+        """Run a watcher: disputes reports that claim more than its own node saw."""
+        from oracles.node.settings import read_settings
+        from rwa_sim.relay.process import run_watch
+        from rwa_sim.relay.settings import WatchSettings
+
+        settings = read_settings(config, WatchSettings)
+        _run(lambda: run_watch(settings, config, lambda: _say("watcher: running")))
 
     @oracle.command()
     def gateway(config: Config) -> None:

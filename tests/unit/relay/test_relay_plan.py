@@ -25,6 +25,7 @@ from dataclasses import replace
 import pytest
 
 from oracles.schema import Report, SignedReport
+from oracles.watch import Claim
 from rwa_sim.relay.plan import Act, ChainView, DueCoupon, OpenReport, OpenStatus, next_step
 
 NOW_S = 1_000
@@ -59,7 +60,13 @@ def report(period: int = 3, revision: int = 0, expires_at: int = NOW_S) -> Signe
 
 
 def opened(status: OpenStatus, *, revision: int = 0, at_s: int = NOW_S) -> OpenReport:
-    return OpenReport(period_id=3, revision=revision, status=status, finalisable_at_s=at_s)
+    return OpenReport(
+        period_id=3,
+        revision=revision,
+        status=status,
+        finalisable_at_s=at_s,
+        claim=Claim(register_wh=0, credited_usd6=0),
+    )
 
 
 def due(view: ChainView, reports=(), booked_usd6: int = 50):
