@@ -37,7 +37,9 @@ class MeterSpec:
     `width_bits` bits. Energy is exported (OBIS 2.8.0) unless `obis` says otherwise.
     `exchange_parties` are the addresses that may sign an exchange of the meter; `successors` are the
     keys after each exchange, with the first reading that is the new meter's. A meter with an
-    `ocmf_serial` signs OCMF records of that serial instead of our own line.
+    `ocmf_serial` signs OCMF records of that serial instead of our own line. A meter that `checks`
+    another, the grid operator's for one, measures the same energy again: it adds nothing to the asset's
+    register, it is what the other is compared with.
 
     Raises:
         InputError: a value out of range, or a public key that is no point.
@@ -57,6 +59,7 @@ class MeterSpec:
     successors: tuple[tuple[int, bytes], ...] = ()
     ocmf_serial: str = ""
     ocmf_context: Literal["T", "F"] = "T"
+    checks: str = ""
 
     def __post_init__(self) -> None:
         where = f"meter {self.meter_id}"
@@ -129,7 +132,8 @@ class AssetRegistry:
     """The meters of all assets.
 
     Raises:
-        InputError: two meters with one name, or one key.
+        InputError: two meters with one name, or one key, or a meter that checks none of its asset, or one
+            that checks another itself.
     """
 
     def __init__(self, meters: Iterable[MeterSpec]) -> None:
@@ -145,6 +149,19 @@ class AssetRegistry:
                 )
             self._by_id[meter.meter_id] = meter
             self._keys.add(compressed)
+        for meter in self._by_id.values():
+            if meter.checks:
+                self._validate_check(meter)
+
+    def _validate_check(self, check: MeterSpec) -> None:
+        checked = self._by_id.get(check.checks)
+        if checked is None or checked.checks or checked.asset_name != check.asset_name:
+            raise InputError(
+                where=f"meter {check.meter_id}",
+                key="checks",
+                expected="a meter of the same asset that checks none itself",
+                got=repr(check.checks),
+            )
 
     def find(self, meter_id: str) -> MeterSpec | None:
         """The meter of that name, None if nobody registered it."""
