@@ -108,16 +108,20 @@ class PeriodGuard:
     day_starts_s: int = 0
 
     def judge(self, closed: PeriodClose, specs: Sequence[MeterSpec]) -> tuple[Finding, ...]:
-        """Every finding that is not a pass: holds and outages."""
-        findings = [*self._completeness(closed), *self._nameplate(closed, specs), *self._lag(closed)]
+        """Every finding that is not a pass: holds, outages and flags."""
+        levels = _levels_by_meter(closed)
+        findings = [*self._completeness(closed)]
+        for spec in specs:
+            findings += _judge_nameplate(closed.period, spec, levels[spec.meter_id])
+        findings += self._lag(closed)
         if self.most_spread_bps is not None:
             by_id = {spec.meter_id: spec for spec in specs}
             for pair in closed.pairs:
                 apart_wh = by_id[pair.meter_id].ceiling_wh(pair.apart_s + (self.most_lag_s or 0))
                 findings += _judge_pair(pair, self.most_spread_bps, apart_wh)
         if self.sky is not None:
-            checks = {spec.meter_id for spec in specs if spec.checks}
-            findings += self._sky(closed, self.sky, checks)
+            paying = [levels[spec.meter_id] for spec in specs if not spec.checks]
+            findings += self._sky(closed.period, self.sky, paying)
         return tuple(findings)
 
     def look_back(self, trackers: Iterable[RegisterTracker]) -> tuple[Finding, ...]:
@@ -145,15 +149,6 @@ class PeriodGuard:
                 unit="bps",
             )
 
-    def _nameplate(self, closed: PeriodClose, specs: Sequence[MeterSpec]) -> Iterator[Finding]:
-        for spec in specs:
-            levels = _Levels(closed, spec.meter_id)
-            rise_wh, from_s = levels.rise_wh(closed.period.start_s, closed.period.end_s)
-            verdict = judge_nameplate(
-                rise_wh, nameplate_w=spec.nameplate_w, elapsed_s=closed.period.end_s - from_s
-            )
-            yield from _unless_pass(verdict)
-
     def _lag(self, closed: PeriodClose) -> Iterator[Finding]:
         for _, lag_s in closed.lags_s:
             if self.most_lag_s is not None and lag_s > self.most_lag_s:
@@ -161,11 +156,9 @@ class PeriodGuard:
                     judgement=Judgement.HOLD, rule="clock", actual=lag_s, bound=self.most_lag_s, unit="s"
                 )
 
-    def _sky(self, closed: PeriodClose, sky: SkyTable, checks: set[str]) -> Iterator[Finding]:
-        meter_ids = {mark.meter_id for mark in closed.opening} - checks
-        levels = [_Levels(closed, meter_id) for meter_id in sorted(meter_ids)]
-        stretches = [(edges, judge_day) for edges in _days(closed.period, self.day_starts_s)]
-        whole = closed.period.start_s, closed.period.end_s
+    def _sky(self, period: Period, sky: SkyTable, levels: Sequence[_Levels]) -> Iterator[Finding]:
+        stretches = [(edges, judge_day) for edges in _days(period, self.day_starts_s)]
+        whole = period.start_s, period.end_s
         if whole[1] - whole[0] >= MONTH_DAYS * DAY_S:
             stretches.append((whole, judge_month))
         for (start_s, end_s), judge in stretches:
@@ -177,12 +170,13 @@ class PeriodGuard:
 class _Levels:
     """The accepted register of one meter over a period, at any instant of it."""
 
-    def __init__(self, closed: PeriodClose, meter_id: str) -> None:
-        marks = [mark for mark in (*closed.opening, *closed.marks) if mark.meter_id == meter_id]
-        self._risen: list[Mark] = []  # only the marks at which the register rose
-        for mark in marks:
-            if not self._risen or mark.level_wh > self._risen[-1].level_wh:
-                self._risen.append(mark)
+    def __init__(self, opening: Mark) -> None:
+        self._risen = [opening]  # only the marks at which the register rose
+
+    def add(self, mark: Mark) -> None:
+        """The next mark of the meter."""
+        if mark.level_wh > self._risen[-1].level_wh:
+            self._risen.append(mark)
 
     def rise_wh(self, start_s: int, end_s: int) -> tuple[int, int]:
         """Energy of (start, end], and the instant at which the register at `start` was first read."""
@@ -192,6 +186,20 @@ class _Levels:
     def _at(self, instant_s: int) -> Mark:
         index = bisect_right(self._risen, instant_s, key=lambda mark: mark.at_s)
         return self._risen[max(index - 1, 0)]
+
+
+def _levels_by_meter(closed: PeriodClose) -> dict[str, _Levels]:
+    levels = {mark.meter_id: _Levels(mark) for mark in closed.opening}
+    for mark in closed.marks:
+        levels[mark.meter_id].add(mark)
+    return levels
+
+
+def _judge_nameplate(period: Period, spec: MeterSpec, levels: _Levels) -> Iterator[Finding]:
+    rise_wh, from_s = levels.rise_wh(period.start_s, period.end_s)
+    elapsed_s = period.end_s - from_s
+    if rise_wh > spec.ceiling_wh(elapsed_s):
+        yield from _unless_pass(judge_nameplate(rise_wh, nameplate_w=spec.nameplate_w, elapsed_s=elapsed_s))
 
 
 def _judge_pair(pair: MeterPair, spread_bps: int, apart_wh: int) -> Iterator[Finding]:
