@@ -109,17 +109,14 @@ class PeriodGuard:
 
     def judge(self, closed: PeriodClose, specs: Sequence[MeterSpec]) -> tuple[Finding, ...]:
         """Every finding that is not a pass: holds, outages and flags."""
-        levels = _levels_by_meter(closed)
-        findings = [*self._completeness(closed)]
-        for spec in specs:
-            findings += _judge_nameplate(closed.period, spec, levels[spec.meter_id])
-        findings += self._lag(closed)
+        findings = [*self._completeness(closed), *_judge_nameplates(closed, specs), *self._lag(closed)]
         if self.most_spread_bps is not None:
             by_id = {spec.meter_id: spec for spec in specs}
             for pair in closed.pairs:
                 apart_wh = by_id[pair.meter_id].ceiling_wh(pair.apart_s + (self.most_lag_s or 0))
                 findings += _judge_pair(pair, self.most_spread_bps, apart_wh)
         if self.sky is not None:
+            levels = _levels_by_meter(closed)
             paying = [levels[spec.meter_id] for spec in specs if not spec.checks]
             findings += self._sky(closed.period, self.sky, paying)
         return tuple(findings)
@@ -195,11 +192,22 @@ def _levels_by_meter(closed: PeriodClose) -> dict[str, _Levels]:
     return levels
 
 
-def _judge_nameplate(period: Period, spec: MeterSpec, levels: _Levels) -> Iterator[Finding]:
-    rise_wh, from_s = levels.rise_wh(period.start_s, period.end_s)
-    elapsed_s = period.end_s - from_s
-    if rise_wh > spec.ceiling_wh(elapsed_s):
-        yield from _unless_pass(judge_nameplate(rise_wh, nameplate_w=spec.nameplate_w, elapsed_s=elapsed_s))
+def _judge_nameplates(closed: PeriodClose, specs: Sequence[MeterSpec]) -> Iterator[Finding]:
+    opening_wh = {mark.meter_id: mark.level_wh for mark in closed.opening}
+    closing_wh = opening_wh | {mark.meter_id: mark.level_wh for mark in closed.marks}
+    period = closed.period
+    # Only what is too much for the period alone may still be right for the time since the last rise.
+    over = [
+        spec
+        for spec in specs
+        if closing_wh[spec.meter_id] - opening_wh[spec.meter_id]
+        > spec.ceiling_wh(period.end_s - period.start_s)
+    ]
+    levels = _levels_by_meter(closed) if over else {}
+    for spec in over:
+        rise_wh, from_s = levels[spec.meter_id].rise_wh(period.start_s, period.end_s)
+        verdict = judge_nameplate(rise_wh, nameplate_w=spec.nameplate_w, elapsed_s=period.end_s - from_s)
+        yield from _unless_pass(verdict)
 
 
 def _judge_pair(pair: MeterPair, spread_bps: int, apart_wh: int) -> Iterator[Finding]:

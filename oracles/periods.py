@@ -162,14 +162,13 @@ def close(period: Period, trackers: Sequence[RegisterTracker]) -> PeriodClose:
         spec = tracker.spec
         tracker.advance_to(period.end_s)
         span = tracker.span(period.end_s)
-        before = span.opening
-        opening.append(Mark(meter_id=spec.meter_id, at_s=before.rose_at_s, level_wh=before.watermark_wh))
+        opening.append(Mark(spec.meter_id, span.opening.rose_at_s, span.opening.watermark_wh))
         marks += span.marks
         inside = [reading for reading in span.readings if reading.read_at_s > period.start_s]
         readings += inside
-        lag_s = _least_lag_s(period, inside, tracker.waiting)
-        if lag_s is not None:
-            lags_s.append((spec.meter_id, lag_s))
+        recent = [each for each in (*inside, *tracker.waiting) if each.read_at_s > period.end_s - DAY_S]
+        if recent:
+            lags_s.append((spec.meter_id, min(each.received_at_s - each.read_at_s for each in recent)))
         if not spec.checks:
             register_wh += span.closing.watermark_wh
             expected = _expected_count(period, tracker)
@@ -190,17 +189,6 @@ def close(period: Period, trackers: Sequence[RegisterTracker]) -> PeriodClose:
 
 def _expected_count(period: Period, tracker: RegisterTracker) -> int:
     return (period.end_s - period.start_s) // tracker.spec.interval_s
-
-
-def _least_lag_s(period: Period, *batches: Sequence[MeterReading]) -> int | None:
-    last_day_s = period.end_s - DAY_S
-    lags_s = [
-        reading.received_at_s - reading.read_at_s
-        for batch in batches
-        for reading in batch
-        if reading.read_at_s > last_day_s
-    ]
-    return min(lags_s, default=None)
 
 
 def _pairs(period: Period, trackers: Sequence[RegisterTracker]) -> tuple[MeterPair, ...]:

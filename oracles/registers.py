@@ -91,8 +91,8 @@ class ConflictEvidence:
     second: MeterReading
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+# Named tuples, because each node makes several for every meter and close.
+class Mark(NamedTuple):
     """The accepted register of a meter at an instant; it runs on over rollovers and exchanges."""
 
     meter_id: str
@@ -111,8 +111,7 @@ class Standing(NamedTuple):
     closed_seq: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
+class Span(NamedTuple):
     """One close of one meter: where it stood before and after, what was accepted, and its marks."""
 
     end_s: int
@@ -293,6 +292,8 @@ class RegisterTracker:
         than ever stood by it, however long that took. Zeros, substitutes and readings that count for
         nothing else say nothing.
         """
+        if not self._waiting:
+            return None
         now = self._now
         lower = [
             reading.register_wh
@@ -326,29 +327,16 @@ class RegisterTracker:
             return ()
         opening = self._now
         readings, marks = self._accept_through(end_s)
-        if last is not None and end_s == last.end_s:
-            opening = last.opening
-            self._spans[-1] = Span(
-                end_s=end_s,
-                opening=opening,
-                closing=self._now,
-                readings=(*last.readings, *readings),
-                marks=(*last.marks, *marks),
-            )
-        else:
-            self._spans.append(
-                Span(
-                    end_s=end_s,
-                    opening=opening,
-                    closing=self._now,
-                    readings=tuple(readings),
-                    marks=tuple(marks),
-                )
-            )
+        if last is None or end_s > last.end_s:
+            self._spans.append(Span(end_s, opening, self._now, readings, marks))
             self._forget()
-        return tuple(readings)
+        elif marks:
+            self._spans[-1] = Span(
+                end_s, last.opening, self._now, (*last.readings, *readings), (*last.marks, *marks)
+            )
+        return readings
 
-    def _accept_through(self, end_s: int) -> tuple[list[MeterReading], list[Mark]]:
+    def _accept_through(self, end_s: int) -> tuple[tuple[MeterReading, ...], tuple[Mark, ...]]:
         waiting = self._waiting
         ordered = [waiting[seq] for seq in sorted(waiting)]
         if self._corrections:
@@ -360,20 +348,20 @@ class RegisterTracker:
             if reading.read_at_s > end_s:
                 continue
             del waiting[reading.seq]
-            marks += self._correct_before(reading.seq, end_s)
-            rise_wh = self._rise_wh(self._now.closed_seq, self._now.raw_wh, self._now.accepted_at_s, reading)
+            if self._corrections:
+                marks += self._correct_before(reading.seq, end_s)
+            now = self._now
+            rise_wh = self._rise_wh(now.closed_seq, now.raw_wh, now.accepted_at_s, reading)
             fault = self._find_fault(ordered, index, rise_wh, least_wh[index])
             if fault is not None:
                 self._fault(fault, reading)
                 continue
             self._accept(reading, rise_wh)
             readings.append(reading)
-            marks.append(self._mark(reading.read_at_s))
-        marks += self._correct_before(_PAST_ALL_SEQ, end_s)
-        return readings, marks
-
-    def _mark(self, at_s: int) -> Mark:
-        return Mark(meter_id=self.spec.meter_id, at_s=at_s, level_wh=self._now.watermark_wh)
+            marks.append(Mark(self.spec.meter_id, reading.read_at_s, self._now.watermark_wh))
+        if self._corrections:
+            marks += self._correct_before(_PAST_ALL_SEQ, end_s)
+        return tuple(readings), tuple(marks)
 
     def _find_fault(
         self, ordered: Sequence[MeterReading], index: int, rise_wh: int, least_after_wh: int
@@ -473,7 +461,7 @@ class RegisterTracker:
                     rose_at_s=record.at_s,
                     closed_seq=record.to_seq,
                 )
-                yield self._mark(record.at_s)
+                yield Mark(record.meter_id, record.at_s, record.register_wh)
 
     def _replay(self, index: int) -> None:
         """Work the closes from that one on out again, with all that is known by now."""

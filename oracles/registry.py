@@ -21,6 +21,8 @@ from rwa_sim.errors import InputError, MalformedReading
 # Source: design reference for oracles, rule 1.3(7).
 CEILING_PERCENT = 102
 SECONDS_PER_HOUR = 3600
+BAD_SIGNATURE = "signature"
+BAD_FIELDS = "fields differ from the signed bytes"
 
 
 def ceiling_wh(nameplate_w: int, elapsed_s: int) -> int:
@@ -107,13 +109,31 @@ class MeterSpec:
             return False
         return signed == reading
 
+    def refusal(self, reading: MeterReading) -> str:
+        """Why a reading is not this meter's; "" if it is."""
+        if not self.ocmf_serial:
+            return _refusal(self._key_at(reading.seq), self.obis, reading)
+        if not self.has_signed(reading):
+            return BAD_SIGNATURE
+        return "" if reading.obis == self.obis and self.fields_match(reading) else BAD_FIELDS
+
     def succeeded_by(self, first_seq: int, public_key: bytes) -> MeterSpec:
         """This meter, read by another device from reading `first_seq` on."""
         return replace(self, successors=(*self.successors, (first_seq, public_key)))
 
     def _key_at(self, seq: int) -> bytes:
+        if not self.successors:
+            return self.public_key
         keys = [key for first_seq, key in self.successors if first_seq <= seq]
         return keys[-1] if keys else self.public_key
+
+
+@lru_cache(maxsize=16_384)
+def _refusal(public_key: bytes, obis: str, reading: MeterReading) -> str:
+    # Shared like `_is_signed`, and asked of the same reading by node after node.
+    if not _is_signed(public_key, reading.raw, reading.signature):
+        return BAD_SIGNATURE
+    return "" if reading.obis == obis and matches_raw(reading) else BAD_FIELDS
 
 
 @lru_cache(maxsize=16_384)

@@ -115,10 +115,8 @@ class SignerNode:
             tracker = self.trackers.get(reading.meter_id)
             if tracker is None:
                 self.rejected["unknown meter"] += 1
-            elif not tracker.spec.has_signed(reading):
-                self.rejected["signature"] += 1
-            elif reading.obis != tracker.spec.obis or not tracker.spec.fields_match(reading):
-                self.rejected["fields differ from the signed bytes"] += 1
+            elif refusal := tracker.spec.refusal(reading):
+                self.rejected[refusal] += 1
             else:
                 new_count += tracker.add(reading)
         return new_count
