@@ -294,13 +294,13 @@ class RegisterTracker:
         """
         if not self._waiting:
             return None
-        now = self._now
+        now, exchanged_seq = self._now, self._exchanged_after(self._now.closed_seq)
         lower = [
             reading.register_wh
             for reading in self._waiting.values()
             if 0 < reading.register_wh < now.raw_wh
+            and now.closed_seq < reading.seq < exchanged_seq
             and self._is_witness(reading)
-            and reading.seq > now.closed_seq
         ]
         if not lower:
             return None
@@ -311,7 +311,7 @@ class RegisterTracker:
             # The one reading that stepped over what they say: from below it to above it.
             doubted = accepted[index - 1]
             following = [reading for reading in witnesses if reading.seq > doubted.seq]
-            if _is_outvoted(doubted, levels_wh[index - 1], following, self._exchanged_after(doubted.seq)):
+            if _is_outvoted(doubted, levels_wh[index - 1], following, exchanged_seq):
                 return doubted
         return None
 
@@ -495,10 +495,12 @@ class RegisterTracker:
         """The accepted readings since the register last began anew, and what it showed before them."""
         base_wh, first_seq = self._spans[0].opening.raw_wh, 0
         closed_seq = self._now.closed_seq
-        begun = [(each.first_seq, each.initial_wh) for each in self._exchanges]
-        begun += [(each.to_seq + 1, each.raw_wh) for each in self._corrections]
+        begun = [
+            (each.first_seq, each.initial_wh) for each in self._exchanges if each.first_seq <= closed_seq
+        ]
+        begun += [(each.to_seq + 1, each.raw_wh) for each in self._corrections if each.to_seq <= closed_seq]
         for began_seq, began_wh in sorted(begun):
-            if self._spans[0].opening.closed_seq < began_seq <= closed_seq + 1:
+            if began_seq > self._spans[0].opening.closed_seq:
                 first_seq, base_wh = began_seq, began_wh
         readings = [each for span in self._spans for each in span.readings if each.seq >= first_seq]
         falls = [n for n, (a, b) in enumerate(pairwise(readings), start=1) if b.register_wh < a.register_wh]

@@ -157,7 +157,7 @@ class SignerNode:
             return
         for period_id in sorted(self.closes):
             if self._schedule.period(period_id).end_s >= changed_from_s:
-                self._close(period_id)
+                self._close_again(period_id)
         last = self._last_observed
         if last in self.closes and self._schedule.period(last).end_s >= changed_from_s:
             self.reopened[last] = f"correction of meter {record.meter_id}: {record.reason}"
@@ -192,7 +192,8 @@ class SignerNode:
             return self._observations[period_id, revision]
         self._require_revision(period_id, revision, observed_at_s)
         closed = self.close_registers(period_id, now_s=observed_at_s)
-        self._look_back(period_id)
+        self._look_back(period_id, self._is_contradicted(period_id))
+        self._require_free(period_id)
         observation = Observation(
             asset_id=self._config.asset_id,
             period_id=period_id,
@@ -219,9 +220,7 @@ class SignerNode:
         if period_id < self._last_observed:
             raise ReportRejected(rule="periods are observed in order", period_id=period_id)
         closed = self._close_through(period_id)
-        held = self._held(period_id)
-        if held:
-            raise PeriodHeld(period_id=period_id, findings=held)
+        self._require_free(period_id)
         return closed
 
     def release(self, period_id: int, reason: str) -> None:
@@ -296,11 +295,9 @@ class SignerNode:
         last_id = self._last_closed
         if last_id and last_id <= period_id and (self._held(last_id) or last_id in self._stale):
             self._stale.discard(last_id)
-            self._close(last_id)
+            self._close_again(last_id)
         for missing_id in range(last_id + 1, period_id + 1):
-            held = self._held(missing_id - 1)
-            if held:
-                raise PeriodHeld(period_id=missing_id - 1, findings=held)
+            self._require_free(missing_id - 1)
             self._close(missing_id)
         return self.closes[period_id]
 
@@ -313,18 +310,23 @@ class SignerNode:
             self.findings[period_id] = self._guard.judge(closed, [each.spec for each in trackers])
         self._forget()
 
-    def _look_back(self, period_id: int) -> None:
-        """Hold a period whose close is contradicted by now."""
+    def _close_again(self, period_id: int) -> None:
+        was_contradicted = self._is_contradicted(period_id)
+        self._close(period_id)
+        self._look_back(period_id, was_contradicted)
+
+    def _is_contradicted(self, period_id: int) -> bool:
+        return any(each.rule == CONTRADICTED for each in self.findings.get(period_id, ()))
+
+    def _look_back(self, period_id: int, was_contradicted: bool) -> None:
+        """Note whether the last close is contradicted by now."""
         if self._guard is None or period_id != self._last_closed:
             return
-        found = tuple(each for each in self.findings[period_id] if each.rule != CONTRADICTED)
         contradicted = self._guard.look_back(self.trackers.values())
-        if contradicted and found == self.findings[period_id]:
+        if contradicted and not was_contradicted:
             self.released.pop(period_id, None)  # what was released had not been contradicted
-        self.findings[period_id] = (*found, *contradicted)
-        held = self._held(period_id)
-        if held:
-            raise PeriodHeld(period_id=period_id, findings=held)
+        others = (each for each in self.findings[period_id] if each.rule != CONTRADICTED)
+        self.findings[period_id] = (*others, *contradicted)
 
     def _credited_usd6(self, closed: PeriodClose, known_by_s: int) -> int:
         period_id = closed.period.period_id
@@ -361,6 +363,11 @@ class SignerNode:
         if period_id in self.released:
             return ()
         return tuple(each for each in self.findings.get(period_id, ()) if each.is_held)
+
+    def _require_free(self, period_id: int) -> None:
+        held = self._held(period_id)
+        if held:
+            raise PeriodHeld(period_id=period_id, findings=held)
 
     def _validate(self, proposal: Proposal) -> None:
         report = proposal.report
