@@ -166,9 +166,11 @@ def close(period: Period, trackers: Sequence[RegisterTracker]) -> PeriodClose:
         marks += span.marks
         inside = [reading for reading in span.readings if reading.read_at_s > period.start_s]
         readings += inside
-        recent = [each for each in (*inside, *tracker.waiting) if each.read_at_s > period.end_s - DAY_S]
+        last_day_s = period.end_s - DAY_S
+        seen = (*inside, *tracker.waiting)
+        recent = [each.received_at_s - each.read_at_s for each in seen if each.read_at_s > last_day_s]
         if recent:
-            lags_s.append((spec.meter_id, min(each.received_at_s - each.read_at_s for each in recent)))
+            lags_s.append((spec.meter_id, min(recent)))
         if not spec.checks:
             register_wh += span.closing.watermark_wh
             expected = _expected_count(period, tracker)

@@ -51,7 +51,7 @@ CONFIRMATIONS = 2
 LOOK_AHEAD_S = 86_400  # how far two later readings may contradict a rise
 KEPT_CLOSES = 4  # the one at hand, its report not yet final, and two to correct
 KEPT_EVIDENCE = 64
-_PAST_ALL_SEQ = 2**64
+_PAST_ALL_SEQ = _ABOVE_ALL_WH = 2**64
 
 
 class FaultKind(StrEnum):
@@ -376,7 +376,7 @@ class RegisterTracker:
         if rise_wh < 0:
             return FaultKind.DROP
         following = ordered[index + 1 : index + 1 + CONFIRMATIONS]
-        if _is_overtaken(reading, following):
+        if following and _is_overtaken(reading, following):
             return FaultKind.CLOCK
         if rise_wh > spec.ceiling_wh(reading.read_at_s - now.accepted_at_s):
             possible = rise_wh <= spec.ceiling_wh(reading.read_at_s - now.rose_at_s)
@@ -407,6 +407,8 @@ class RegisterTracker:
         is negative."""
         elapsed_s = later.read_at_s - at_s
         rise_wh = 0
+        if not self._exchanges and later.register_wh >= raw_wh:
+            return later.register_wh - raw_wh
         for record in self._exchanges:
             if seq < record.first_seq <= later.seq:
                 step_wh = self._step_wh(raw_wh, record.final_wh, elapsed_s)
@@ -563,8 +565,10 @@ def _is_outvoted(
 
 def _least_after(ordered: Sequence[MeterReading]) -> list[int]:
     """For each reading, the lowest register of all that follow it."""
+    if len(ordered) == 1:
+        return [_ABOVE_ALL_WH]
     least: list[int] = []
-    lowest_wh = 2**64
+    lowest_wh = _ABOVE_ALL_WH
     for reading in reversed(ordered):
         least.append(lowest_wh)
         lowest_wh = min(lowest_wh, reading.register_wh)

@@ -25,6 +25,7 @@ BAD_SIGNATURE = "signature"
 BAD_FIELDS = "fields differ from the signed bytes"
 
 
+@lru_cache(maxsize=4_096)  # many meters are alike, and read at the same instants
 def ceiling_wh(nameplate_w: int, elapsed_s: int) -> int:
     """Most a register can rise in `elapsed_s`, Wh; 1 Wh more for the register's own rounding down."""
     return nameplate_w * elapsed_s * CEILING_PERCENT // (100 * SECONDS_PER_HOUR) + 1
@@ -112,7 +113,8 @@ class MeterSpec:
     def refusal(self, reading: MeterReading) -> str:
         """Why a reading is not this meter's; "" if it is."""
         if not self.ocmf_serial:
-            return _refusal(self._key_at(reading.seq), self.obis, reading)
+            public_key = self._key_at(reading.seq) if self.successors else self.public_key
+            return _refusal(public_key, self.obis, reading)
         if not self.has_signed(reading):
             return BAD_SIGNATURE
         return "" if reading.obis == self.obis and self.fields_match(reading) else BAD_FIELDS
@@ -122,8 +124,6 @@ class MeterSpec:
         return replace(self, successors=(*self.successors, (first_seq, public_key)))
 
     def _key_at(self, seq: int) -> bytes:
-        if not self.successors:
-            return self.public_key
         keys = [key for first_seq, key in self.successors if first_seq <= seq]
         return keys[-1] if keys else self.public_key
 

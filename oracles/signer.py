@@ -403,11 +403,15 @@ class SignerNode:
         """The highest register physics allows at a period's end, whatever other nodes say they saw:
         what this node read last, and nameplate from then on."""
         closed = self.closes[period_id]
-        last = {mark.meter_id: mark for mark in (*closed.opening, *closed.marks)}
-        return sum(
-            mark.level_wh + self.trackers[meter_id].spec.ceiling_wh(max(0, closed.period.end_s - mark.at_s))
-            for meter_id, mark in last.items()
-        )
+        end_s = closed.period.end_s
+        last = {mark.meter_id: mark for mark in closed.opening}
+        last.update({mark.meter_id: mark for mark in closed.marks})
+        most_wh = 0
+        for meter_id, tracker in self.trackers.items():
+            spec, mark = tracker.spec, last[meter_id]
+            if not spec.checks:
+                most_wh += mark.level_wh + spec.ceiling_wh(max(0, end_s - mark.at_s))
+        return most_wh
 
     def _require_next(self, report: Report) -> None:
         final = self._final
