@@ -212,7 +212,10 @@ def validate_clock(
     shifts_s = clock_shifts_s(site, points, interval_s=interval_s)
     if not shifts_s:
         raise InputError(
-            where=where, key="clock", expected="a sunny day in the record, to see the clock by", got="none"
+            where=where,
+            key="clock",
+            expected=f"a sunny day in the record, for a plant of response_mw = {site.response_mw}",
+            got="none",
         )
     if not is_clock_steady(shifts_s, tolerance_s=tolerance_s):
         raise ClockUnsteady(where=where, shifts_s=shifts_s, tolerance_s=tolerance_s)
