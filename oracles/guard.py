@@ -123,17 +123,17 @@ class PeriodGuard:
 
     def look_back(self, trackers: Iterable[RegisterTracker]) -> tuple[Finding, ...]:
         """A hold for each meter whose closing register is contradicted by what came after it."""
-        doubted = ((tracker, tracker.contradicted()) for tracker in trackers)
+        found = ((tracker.watermark_wh, tracker.contradicted()) for tracker in trackers)
         return tuple(
             Finding(
                 judgement=Judgement.HOLD,
                 rule=CONTRADICTED,
-                actual=tracker.watermark_wh,
-                bound=min(each.register_wh for each in tracker.waiting if each.register_wh),
+                actual=watermark_wh,
+                bound=watermark_wh - contradiction.excess_wh,
                 unit="Wh",
             )
-            for tracker, reading in doubted
-            if reading is not None
+            for watermark_wh, contradiction in found
+            if contradiction is not None
         )
 
     def _completeness(self, closed: PeriodClose) -> Iterator[Finding]:

@@ -51,6 +51,7 @@ CONFIRMATIONS = 2
 LOOK_AHEAD_S = 86_400  # how far two later readings may contradict a rise
 KEPT_CLOSES = 4  # the one at hand, its report not yet final, and two to correct
 KEPT_EVIDENCE = 64
+LEAST_FALL_PERCENT = 1  # of an interval at nameplate: less is a register's own unrest
 _PAST_ALL_SEQ = _ABOVE_ALL_WH = 2**64
 
 
@@ -119,6 +120,13 @@ class Span(NamedTuple):
     closing: Standing
     readings: tuple[MeterReading, ...]
     marks: tuple[Mark, ...]
+
+
+class Contradiction(NamedTuple):
+    """The reading that more of the later ones contradict, and by how much the close may be too high."""
+
+    reading: MeterReading
+    excess_wh: int
 
 
 class RegisterTracker:
@@ -285,14 +293,16 @@ class RegisterTracker:
                 return span.end_s
         return None
 
-    def contradicted(self) -> MeterReading | None:
-        """The accepted reading of the closes kept that later readings contradict, if there is one.
+    def contradicted(self) -> Contradiction | None:
+        """What was read since the last close that contradicts it, if anything does.
 
-        Said of the closing register when later readings go on from below it, and more of them in a row
-        than ever stood by it, however long that took. Zeros, substitutes and readings that count for
-        nothing else say nothing.
+        Either later readings go on from below the closing register, and more of them in a row than ever
+        stood by it, however long that took. Or they went on from it and then fell back for good, without
+        having stepped up by as much just before, while the register that was closed had: since when they
+        were too high nobody can say. Zeros, substitutes and readings that count for nothing else say
+        nothing.
         """
-        if not self._waiting:
+        if not self._waiting or not self._spans:
             return None
         now, exchanged_seq = self._now, self._exchanged_after(self._now.closed_seq)
         lower = [
@@ -302,8 +312,6 @@ class RegisterTracker:
             and now.closed_seq < reading.seq < exchanged_seq
             and self._is_witness(reading)
         ]
-        if not lower:
-            return None
         base_wh, accepted = self._last_ascent()
         levels_wh = [base_wh, *(reading.register_wh for reading in accepted)]
         witnesses = self._witnesses()
@@ -312,7 +320,37 @@ class RegisterTracker:
             doubted = accepted[index - 1]
             following = [reading for reading in witnesses if reading.seq > doubted.seq]
             if _is_outvoted(doubted, levels_wh[index - 1], following, exchanged_seq):
-                return doubted
+                return Contradiction(doubted, now.raw_wh - min(each for each in lower if each >= base_wh))
+        return self._fallen_back(exchanged_seq)
+
+    def _has_stepped(self, by_wh: int) -> bool:
+        """Whether what was accepted rose by as much from one mark to the next."""
+        levels_wh = [level_wh for _, level_wh in self.levels_until(self._spans[-1].end_s)]
+        return any(after - before >= by_wh for before, after in pairwise(levels_wh))
+
+    def _fallen_back(self, exchanged_seq: int) -> Contradiction | None:
+        now, spec = self._now, self.spec
+        later = [
+            reading
+            for reading in self._witnesses()
+            if now.closed_seq < reading.seq < exchanged_seq
+            and 0
+            <= reading.register_wh - now.raw_wh
+            <= spec.ceiling_wh(reading.read_at_s - now.accepted_at_s)
+        ]
+        levels_wh = [now.raw_wh, *(reading.register_wh for reading in later)]
+        least_wh = spec.ceiling_wh(spec.interval_s) * LEAST_FALL_PERCENT // 100
+        for index, (before, after) in enumerate(pairwise(later), start=1):
+            fall_wh = before.register_wh - after.register_wh
+            recent_wh = levels_wh[max(0, index - CONFIRMATIONS) : index + 1]
+            is_spike = any(b - a >= fall_wh for a, b in pairwise(recent_wh))
+            if (
+                fall_wh > least_wh
+                and not is_spike
+                and self._has_stepped(fall_wh)
+                and _is_outvoted(before, now.raw_wh, later[index:], exchanged_seq)
+            ):
+                return Contradiction(before, fall_wh)
         return None
 
     def advance_to(self, end_s: int) -> tuple[MeterReading, ...]:

@@ -14,6 +14,8 @@ tracker.correct
 contradicted
 ├── later readings go on from below the close, more than stood by it, however long    the reading that rose
 ├── fewer than stood by it                 nothing
+├── later readings go on from the close and fall back for good      the reading they fell from
+│   └── a spike, overtaken at once, or a register's unrest          nothing
 └── any clean series with duplicates, substitutes, zeros, gaps, a stuck sensor, in any order    nothing
 node
 ├── contradicted after the close           held at the observation, nothing signed
@@ -208,6 +210,7 @@ def test_a_record_that_reaches_further_takes_the_place(first):
         tracker.correct(record)
 
     assert tracker.watermark_wh == 600
+    assert [mark.level_wh for mark in tracker.span(T0 + 6 * HOUR_S).marks] == [100, 200, 300, 600]
 
 
 def test_over_an_exchange_it_goes_on_from_what_the_meter_showed():
@@ -252,7 +255,7 @@ def test_a_close_that_stood_for_days_is_contradicted_by_more():
     stood = [300_400] * 40
     tracker, readings = looked_back([100, 200, 300, *stood, *([400] * 41)], closed_hours=10)
 
-    assert tracker.contradicted() == readings[3]
+    assert tracker.contradicted() == (readings[3], 300_000)
 
 
 @pytest.mark.parametrize(
@@ -271,6 +274,29 @@ def test_a_close_that_is_not_outnumbered_stands(later):
     tracker, _ = looked_back(registers_wh, closed_hours=10, initial_register_wh=50)
 
     assert tracker.contradicted() is None
+
+
+TRUTH = range(100, 3_000_100, 100_000)  # an hour delivers 100 kWh
+RAISED_WH = 500_000
+
+
+@pytest.mark.parametrize(
+    ("later", "found"),
+    [
+        ([wh + RAISED_WH for wh in TRUTH[5:20]] + [*TRUTH[20:25]], (20, RAISED_WH - 100_000)),
+        ([*TRUTH[9:19], TRUTH[19] + RAISED_WH, *TRUTH[20:25]], None),
+        ([wh + RAISED_WH for wh in TRUTH[5:20]] + [TRUTH[20], TRUTH[29]], None),
+        ([TRUTH[9] + n % 4 // 2 for n in range(15)], None),
+    ],
+    ids=["fell back after a day", "a spike", "overtaken at once", "a register's unrest"],
+)
+def test_a_close_from_which_readings_went_on_and_fell_back_is_doubted(later, found):
+    closed = [*TRUTH[:4], TRUTH[4] + RAISED_WH]
+    tracker, readings = looked_back([*closed, *later], closed_hours=5)
+
+    said = tracker.contradicted()
+
+    assert said == (None if found is None else (readings[found[0] - 1], found[1]))
 
 
 def test_the_readings_after_an_exchange_do_not_contradict():

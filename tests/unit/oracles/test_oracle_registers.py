@@ -285,7 +285,7 @@ def test_what_is_forgotten_changes_nothing_within_what_is_kept(data):
         assert pruned.watermark_wh == whole.watermark_wh
         assert pruned._spans == whole._spans[-kept:]
         doubted = whole.contradicted()
-        if doubted is None or doubted.seq > pruned._forgotten_seq:
+        if doubted is None or doubted.reading.seq > pruned._forgotten_seq:
             assert pruned.contradicted() == doubted
         assert list(pruned.faults) == [each for each in whole.faults if each.seq > pruned._forgotten_seq]
     assert pruned.fault_counts == whole.fault_counts

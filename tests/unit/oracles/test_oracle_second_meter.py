@@ -12,6 +12,7 @@ judge
 ├── the check meter says nothing          HOLD check meter; switched off with the rule
 ├── the check meter stops early           HOLD check meter
 ├── the checked meter lacks a day         nothing, and nothing when it catches up; a false catch-up is held
+├── a period that was released            not held against the next
 └── clear sky                             of the checked meter alone
 node
 └── inflation of one meter                held; the most a report may say is without the check meter
@@ -154,6 +155,16 @@ def test_a_day_without_readings_over_the_end_is_compared_over_both_periods():
     ]
     ((rule, actual, _),) = judged(caught_up, grid(), period_id=2)
     assert (rule, actual) == ("second meter", 50_000)
+
+
+def test_what_was_released_in_one_period_is_not_held_against_the_next():
+    meter = kit.device()
+    doubled = [
+        meter.read(T0 + hour * HOUR_S, 1_000 * (hour + min(hour, HOURS))) for hour in range(1, 2 * HOURS + 1)
+    ]
+
+    assert [rule for rule, _, _ in judged(doubled, grid())] == ["second meter"]
+    assert judged(doubled, grid(), period_id=2) == []
 
 
 def test_the_sky_is_held_against_the_checked_meter_alone():
