@@ -24,7 +24,7 @@ from typing import Any
 
 from oracles.adapters.values import Point
 from oracles.guard import SkyTable
-from rwa_sim.errors import ExtraMissing, InputError
+from rwa_sim.errors import ClockUnsteady, ExtraMissing, InputError
 
 STEP_S = 900
 CLOCK_TOLERANCE_S = 1_800
@@ -135,24 +135,36 @@ def fit_response(site: PvSite, points: Sequence[Point]) -> PvSite:
     return replace(site, response_mw=math.ceil(ratios[int(len(ratios) * _FIT_QUANTILE)] * 1_000))
 
 
-def clock_shifts_s(site: PvSite, points: Sequence[Point]) -> dict[str, int]:
+def clock_shifts_s(site: PvSite, points: Sequence[Point], *, interval_s: int = STEP_S) -> dict[str, int]:
     """How late the readings are against the sun, in seconds, by month ("2012-06").
 
     The median over a month's sunny days; a month without one is left out.
 
+    Args:
+        points: (end of interval, exact Wh), in order.
+        interval_s: the length of the intervals, a divisor of a day and a multiple of 900.
+
     Raises:
         ExtraMissing: pvlib is not installed.
+        InputError: another interval.
     """
+    if interval_s % STEP_S or _DAY_S % interval_s:
+        raise InputError(
+            where="PV site",
+            key="interval_s",
+            expected=f"a multiple of {STEP_S} s that divides a day",
+            got=str(interval_s),
+        )
     if not points:
         return {}
     # Days begin at local solar midnight, so that no day's sun falls into two.
     solar_s = round(site.longitude_udeg / _UDEG * 240)
     first_s = (points[0][0] + solar_s) // _DAY_S * _DAY_S - solar_s
-    first_s -= first_s % STEP_S
+    first_s -= (first_s - points[0][0]) % interval_s
     irradiance = _plane_irradiance(site, first_s, points[-1][0] + _DAY_S)
     measured: defaultdict[int, list[tuple[int, float]]] = defaultdict(list)
     for at_s, wh in points:
-        middle_s = at_s - STEP_S // 2 - first_s
+        middle_s = at_s - interval_s // 2 - first_s
         measured[middle_s // _DAY_S].append((middle_s % _DAY_S, float(wh)))
     per_day = _DAY_S // STEP_S
     shifts: defaultdict[str, list[float]] = defaultdict(list)
@@ -160,7 +172,8 @@ def clock_shifts_s(site: PvSite, points: Sequence[Point]) -> dict[str, int]:
         sky = irradiance[day * per_day : (day + 1) * per_day]
         expected = [(step * STEP_S + STEP_S // 2, wm2) for step, wm2 in enumerate(sky)]
         sky_wh = sum(sky) * STEP_S / 3_600 * site.response_mw / 1_000
-        if len(samples) == len(sky) and sum(wh for _, wh in samples) > _SUNNY_SHARE * sky_wh > 0:
+        is_whole = len(samples) * interval_s == _DAY_S
+        if is_whole and sum(wh for _, wh in samples) > _SUNNY_SHARE * sky_wh > 0:
             month = datetime.fromtimestamp(first_s + day * _DAY_S, UTC).strftime("%Y-%m")
             shifts[month].append(_centre_s(samples) - _centre_s(expected))
     return {month: round(median(each)) for month, each in sorted(shifts.items())}
@@ -169,6 +182,44 @@ def clock_shifts_s(site: PvSite, points: Sequence[Point]) -> dict[str, int]:
 def is_clock_steady(shifts_s: dict[str, int], *, tolerance_s: int = CLOCK_TOLERANCE_S) -> bool:
     """Whether the shifts of all months lie within the tolerance of each other."""
     return not shifts_s or max(shifts_s.values()) - min(shifts_s.values()) <= tolerance_s
+
+
+def validate_clock(
+    site: PvSite,
+    points: Sequence[Point],
+    *,
+    where: str,
+    interval_s: int = STEP_S,
+    tolerance_s: int = CLOCK_TOLERANCE_S,
+) -> dict[str, int]:
+    """Check a meter's or file's clock against the sun, when it is connected.
+
+    To be asked with the record from before or during commissioning; it should reach over a change of
+    summer time, or there is nothing to compare.
+
+    Args:
+        site: where the plant is; its `response_mw` fitted, see `fit_response`.
+        points: (end of interval, exact Wh), in order.
+
+    Returns:
+        The shifts by month, see `clock_shifts_s`.
+
+    Raises:
+        ClockUnsteady: the shifts of two months differ by more than the tolerance.
+        InputError: no sunny day, so that nothing can be said of the clock.
+        ExtraMissing: pvlib is not installed.
+    """
+    shifts_s = clock_shifts_s(site, points, interval_s=interval_s)
+    if not shifts_s:
+        raise InputError(
+            where=where,
+            key="clock",
+            expected=f"a sunny day in the record, for a plant of response_mw = {site.response_mw}",
+            got="none",
+        )
+    if not is_clock_steady(shifts_s, tolerance_s=tolerance_s):
+        raise ClockUnsteady(where=where, shifts_s=shifts_s, tolerance_s=tolerance_s)
+    return shifts_s
 
 
 def _centre_s(weighted: Sequence[tuple[int, float]]) -> float:

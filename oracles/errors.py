@@ -6,11 +6,14 @@ RwaError
     ├── ReportRejected       an observation, report or signature breaks a rule
     ├── EquivocationRefused  a second, different report for a period already signed
     ├── PeriodHeld           a bound or a gap says that a person must look first
-    └── StaleQuote           the last price or rate is too old to convert with
+    ├── StaleQuote           the last price or rate is too old to convert with
+    └── QuotesDisagree       independent sources of one rate say different things
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rwa_sim.errors import RwaError
@@ -74,3 +77,17 @@ class StaleQuote(OracleRefusal):
         self.name, self.at_s, self.as_of_s, self.max_age_s = name, at_s, as_of_s, max_age_s
         age = "there is none" if as_of_s is None else f"the last is {at_s - as_of_s} s old"
         super().__init__(f"quote {name}: expected one of at most {max_age_s} s, {age}")
+
+
+class QuotesDisagree(OracleRefusal):
+    """Independent sources of one price or rate differ by more than a conversion may bear.
+
+    Attributes:
+        values: what each source that is fresh says, by its name.
+    """
+
+    def __init__(self, *, name: str, at_s: int, values: Mapping[str, Decimal], most_spread_bps: int) -> None:
+        self.name, self.at_s, self.most_spread_bps = name, at_s, most_spread_bps
+        self.values = dict(values)
+        told = ", ".join(f"{source} {value}" for source, value in self.values.items())
+        super().__init__(f"quote {name}: expected sources within {most_spread_bps} bps, got {told}")

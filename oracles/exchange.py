@@ -93,7 +93,18 @@ def validate_exchange(signed: SignedExchange, parties: Collection[str]) -> None:
         MalformedReading: a signature of a stranger, or fewer than two signers.
     """
     where = f"exchange of meter {signed.record.meter_id}"
-    signers = {recover_address(signed.record.digest, signature) for signature in signed.signatures}
+    validate_signers(signed.record.digest, signed.signatures, parties, where=where)
+
+
+def validate_signers(
+    digest: bytes, signatures: Collection[bytes], parties: Collection[str], *, where: str
+) -> None:
+    """Check that two different parties have signed a digest, and nobody else.
+
+    Raises:
+        MalformedReading: a signature of a stranger, or fewer than two signers.
+    """
+    signers = {recover_address(digest, signature) for signature in signatures}
     if not signers <= set(parties):
         raise MalformedReading(where=where, key="signatures", expected="those of the named parties only")
     if len(signers) < SIGNATURES_NEEDED:

@@ -3,6 +3,7 @@
 HOLD    More than physics or a clear sky allows: the period is held for a human. It is not clamped,
         not rejected, and nothing is paid on it.
 OUTAGE  Far less than the sky allows: a flag, never a hold. Clouds and snow are no fault of a meter.
+FLAG    Something that a person should know of, and that holds nothing.
 
 Bounds belong on days and months, not on samples: single quarter-hours exceed a clear sky by half on
 days of broken cloud, whole days do not.
@@ -29,6 +30,7 @@ class Judgement(StrEnum):
     """What a bound says of a period."""
 
     PASS = "pass"  # noqa: S105  no password
+    FLAG = "flag"
     OUTAGE = "outage"
     HOLD = "hold"
 

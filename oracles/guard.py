@@ -14,18 +14,26 @@ SKY           More than 1.2 x a cloudless day, day by day, or 0.9 x a cloudless 
 CLOCK         Every reading of the last day, and of the time since, reached the node later than it says
               by more than the clock may lag: then the clock is slow, and energy of the next period
               counts in this one. A batch that comes late is followed by readings that do not.
+SECOND METER  A meter and the one that checks it rose by amounts that differ by more than a share, and
+              by more than nameplate x the time their readings lie apart, less than an interval, and as
+              much again as a clock may lag. One end adds what the other takes away, so the larger counts.
+CHECK METER   The check meter says nothing of the period, or too little: a second source that is missing
+              may not go unnoticed.
+LOOK BACK     What was closed is contradicted by what came after it (registers.py): held at the
+              observation, until a correction comes or the operator releases it.
 OUTAGE        Far less than the sky allows: a flag, never a hold.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from oracles.expected import Judgement, Verdict, judge_day, judge_month, judge_nameplate
-from oracles.periods import DAY_S, Mark, Period, PeriodClose
+from oracles.periods import DAY_S, FULL_BPS, MeterPair, Period, PeriodClose
+from oracles.registers import Mark, RegisterTracker
 from oracles.registry import MeterSpec
 from rwa_sim.errors import InputError
 
@@ -34,6 +42,8 @@ __all__ = ["DAY_S", "Finding", "PeriodGuard", "SkyTable"]
 MONTH_DAYS = 28
 LEAST_COMPLETENESS_BPS = 9_500
 MOST_CLOCK_LAG_S = 600
+MOST_SPREAD_BPS = 200  # two meters of class 1, and the transformer between them
+CONTRADICTED = "contradicted close"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +97,44 @@ class Finding:
 class PeriodGuard:
     """The rules of one asset. `day_starts_s` is when its day begins, seconds after midnight UTC.
 
-    The nameplate rule is always on. 0 for `least_completeness_bps`, None for `most_lag_s` or `sky`
-    switches a rule off.
+    The nameplate rule is always on, and so is the look back. 0 for `least_completeness_bps`, None for
+    `most_lag_s`, `most_spread_bps` or `sky` switches a rule off.
     """
 
     least_completeness_bps: int = LEAST_COMPLETENESS_BPS
     most_lag_s: int | None = MOST_CLOCK_LAG_S
+    most_spread_bps: int | None = MOST_SPREAD_BPS
     sky: SkyTable | None = None
     day_starts_s: int = 0
 
     def judge(self, closed: PeriodClose, specs: Sequence[MeterSpec]) -> tuple[Finding, ...]:
-        """Every finding that is not a pass: holds and outages."""
-        findings = [*self._completeness(closed), *self._nameplate(closed, specs), *self._lag(closed)]
+        """Every finding that is not a pass: holds, outages and flags."""
+        findings = [*self._completeness(closed), *_judge_nameplates(closed, specs), *self._lag(closed)]
+        if self.most_spread_bps is not None:
+            by_id = {spec.meter_id: spec for spec in specs}
+            for pair in closed.pairs:
+                apart_wh = by_id[pair.meter_id].ceiling_wh(pair.apart_s + (self.most_lag_s or 0))
+                findings += _judge_pair(pair, self.most_spread_bps, apart_wh)
         if self.sky is not None:
-            findings += self._sky(closed, self.sky)
+            levels = _levels_by_meter(closed)
+            paying = [levels[spec.meter_id] for spec in specs if not spec.checks]
+            findings += self._sky(closed.period, self.sky, paying)
         return tuple(findings)
+
+    def look_back(self, trackers: Iterable[RegisterTracker]) -> tuple[Finding, ...]:
+        """A hold for each meter whose closing register is contradicted by what came after it."""
+        found = ((tracker.watermark_wh, tracker.contradicted()) for tracker in trackers)
+        return tuple(
+            Finding(
+                judgement=Judgement.HOLD,
+                rule=CONTRADICTED,
+                actual=watermark_wh,
+                bound=watermark_wh - contradiction.excess_wh,
+                unit="Wh",
+            )
+            for watermark_wh, contradiction in found
+            if contradiction is not None
+        )
 
     def _completeness(self, closed: PeriodClose) -> Iterator[Finding]:
         if closed.completeness_bps < self.least_completeness_bps:
@@ -113,15 +146,6 @@ class PeriodGuard:
                 unit="bps",
             )
 
-    def _nameplate(self, closed: PeriodClose, specs: Sequence[MeterSpec]) -> Iterator[Finding]:
-        for spec in specs:
-            levels = _Levels(closed, spec.meter_id)
-            rise_wh, from_s = levels.rise_wh(closed.period.start_s, closed.period.end_s)
-            verdict = judge_nameplate(
-                rise_wh, nameplate_w=spec.nameplate_w, elapsed_s=closed.period.end_s - from_s
-            )
-            yield from _unless_pass(verdict)
-
     def _lag(self, closed: PeriodClose) -> Iterator[Finding]:
         for _, lag_s in closed.lags_s:
             if self.most_lag_s is not None and lag_s > self.most_lag_s:
@@ -129,10 +153,9 @@ class PeriodGuard:
                     judgement=Judgement.HOLD, rule="clock", actual=lag_s, bound=self.most_lag_s, unit="s"
                 )
 
-    def _sky(self, closed: PeriodClose, sky: SkyTable) -> Iterator[Finding]:
-        levels = [_Levels(closed, meter_id) for meter_id in sorted({m.meter_id for m in closed.opening})]
-        stretches = [(edges, judge_day) for edges in _days(closed.period, self.day_starts_s)]
-        whole = closed.period.start_s, closed.period.end_s
+    def _sky(self, period: Period, sky: SkyTable, levels: Sequence[_Levels]) -> Iterator[Finding]:
+        stretches = [(edges, judge_day) for edges in _days(period, self.day_starts_s)]
+        whole = period.start_s, period.end_s
         if whole[1] - whole[0] >= MONTH_DAYS * DAY_S:
             stretches.append((whole, judge_month))
         for (start_s, end_s), judge in stretches:
@@ -144,12 +167,13 @@ class PeriodGuard:
 class _Levels:
     """The accepted register of one meter over a period, at any instant of it."""
 
-    def __init__(self, closed: PeriodClose, meter_id: str) -> None:
-        marks = [mark for mark in (*closed.opening, *closed.marks) if mark.meter_id == meter_id]
-        self._risen: list[Mark] = []  # only the marks at which the register rose
-        for mark in marks:
-            if not self._risen or mark.level_wh > self._risen[-1].level_wh:
-                self._risen.append(mark)
+    def __init__(self, opening: Mark) -> None:
+        self._risen = [opening]  # only the marks at which the register rose
+
+    def add(self, mark: Mark) -> None:
+        """The next mark of the meter."""
+        if mark.level_wh > self._risen[-1].level_wh:
+            self._risen.append(mark)
 
     def rise_wh(self, start_s: int, end_s: int) -> tuple[int, int]:
         """Energy of (start, end], and the instant at which the register at `start` was first read."""
@@ -159,6 +183,46 @@ class _Levels:
     def _at(self, instant_s: int) -> Mark:
         index = bisect_right(self._risen, instant_s, key=lambda mark: mark.at_s)
         return self._risen[max(index - 1, 0)]
+
+
+def _levels_by_meter(closed: PeriodClose) -> dict[str, _Levels]:
+    levels = {mark.meter_id: _Levels(mark) for mark in closed.opening}
+    for mark in closed.marks:
+        levels[mark.meter_id].add(mark)
+    return levels
+
+
+def _judge_nameplates(closed: PeriodClose, specs: Sequence[MeterSpec]) -> Iterator[Finding]:
+    opening_wh = {mark.meter_id: mark.level_wh for mark in closed.opening}
+    closing_wh = opening_wh | {mark.meter_id: mark.level_wh for mark in closed.marks}
+    period = closed.period
+    # Only what is too much for the period alone may still be right for the time since the last rise.
+    over = [
+        spec
+        for spec in specs
+        if closing_wh[spec.meter_id] - opening_wh[spec.meter_id]
+        > spec.ceiling_wh(period.end_s - period.start_s)
+    ]
+    levels = _levels_by_meter(closed) if over else {}
+    for spec in over:
+        rise_wh, from_s = levels[spec.meter_id].rise_wh(period.start_s, period.end_s)
+        verdict = judge_nameplate(rise_wh, nameplate_w=spec.nameplate_w, elapsed_s=period.end_s - from_s)
+        yield from _unless_pass(verdict)
+
+
+def _judge_pair(pair: MeterPair, spread_bps: int, apart_wh: int) -> Iterator[Finding]:
+    bound_wh = abs(pair.check_rise_wh) * spread_bps // FULL_BPS + apart_wh
+    if not pair.reading_count:
+        yield Finding(judgement=Judgement.HOLD, rule="check meter", actual=0, bound=1, unit="readings")
+    elif pair.unchecked_wh > bound_wh:
+        yield Finding(
+            judgement=Judgement.HOLD, rule="check meter", actual=pair.unchecked_wh, bound=bound_wh, unit="Wh"
+        )
+    spread_wh = abs(pair.rise_wh - pair.check_rise_wh)
+    if spread_wh > bound_wh:
+        yield Finding(
+            judgement=Judgement.HOLD, rule="second meter", actual=spread_wh, bound=bound_wh, unit="Wh"
+        )
 
 
 def _days(period: Period, day_starts_s: int) -> Iterator[tuple[int, int]]:

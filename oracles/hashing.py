@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 ZERO32 = bytes(32)
 
@@ -35,6 +36,12 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
     Pairs are sorted before hashing and an odd node moves up unchanged, so that
     OpenZeppelin's ``MerkleProof.verify`` accepts the proofs of `merkle_proof`.
     """
+    return _merkle_root(tuple(leaves))
+
+
+@lru_cache(maxsize=4)
+def _merkle_root(leaves: tuple[bytes, ...]) -> bytes:
+    # Nodes in one process close the same period one after the other, most often over the same leaves.
     if not leaves:
         return ZERO32
     level = list(leaves)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from oracles.aggregator import Aggregator
 from oracles.config import FeedConfig
+from oracles.correction import SignedCorrection
 from oracles.errors import PeriodHeld, QuorumNotReached
 from oracles.exchange import SignedExchange
 from oracles.guard import PeriodGuard
@@ -43,6 +44,7 @@ class OracleNetwork:
         registry: the meters of the asset.
         ttl_s: seconds from observation to expiry of a report.
         guard: what holds a period, for every node; None holds nothing.
+        terms: further terms of every node, see `SignerNode`.
 
     Attributes:
         deviations: observations that were not the accepted values, in order of report.
@@ -60,6 +62,7 @@ class OracleNetwork:
         registry: AssetRegistry,
         ttl_s: int = DEFAULT_TTL_S,
         guard: PeriodGuard | None = None,
+        **terms: Any,
     ) -> None:
         if set(signer_addresses(node_keys)) != set(config.signers) or len(node_keys) != len(config.signers):
             raise InputError(
@@ -71,7 +74,9 @@ class OracleNetwork:
             )
         self.config, self.schedule = config, schedule
         self.nodes = tuple(
-            SignerNode(key, config=config, schedule=schedule, registry=registry, ttl_s=ttl_s, guard=guard)
+            SignerNode(
+                key, config=config, schedule=schedule, registry=registry, ttl_s=ttl_s, guard=guard, **terms
+            )
             for key in node_keys
         )
         self.deviations: list[Deviation] = []
@@ -102,6 +107,11 @@ class OracleNetwork:
         """
         for node in self.nodes:
             node.receive_exchange(signed)
+
+    def correct(self, signed: SignedCorrection) -> None:
+        """Deliver a correction to every node, see `SignerNode.receive_correction`."""
+        for node in self.nodes:
+            node.receive_correction(signed)
 
     def release(self, period_id: int, reason: str) -> None:
         """Every node's operator lets a held period go, see `SignerNode.release`."""

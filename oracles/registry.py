@@ -21,8 +21,11 @@ from rwa_sim.errors import InputError, MalformedReading
 # Source: design reference for oracles, rule 1.3(7).
 CEILING_PERCENT = 102
 SECONDS_PER_HOUR = 3600
+BAD_SIGNATURE = "signature"
+BAD_FIELDS = "fields differ from the signed bytes"
 
 
+@lru_cache(maxsize=4_096)  # many meters are alike, and read at the same instants
 def ceiling_wh(nameplate_w: int, elapsed_s: int) -> int:
     """Most a register can rise in `elapsed_s`, Wh; 1 Wh more for the register's own rounding down."""
     return nameplate_w * elapsed_s * CEILING_PERCENT // (100 * SECONDS_PER_HOUR) + 1
@@ -37,7 +40,9 @@ class MeterSpec:
     `width_bits` bits. Energy is exported (OBIS 2.8.0) unless `obis` says otherwise.
     `exchange_parties` are the addresses that may sign an exchange of the meter; `successors` are the
     keys after each exchange, with the first reading that is the new meter's. A meter with an
-    `ocmf_serial` signs OCMF records of that serial instead of our own line.
+    `ocmf_serial` signs OCMF records of that serial instead of our own line. A meter that `checks`
+    another, the grid operator's for one, measures the same energy again: it adds nothing to the asset's
+    register, it is what the other is compared with.
 
     Raises:
         InputError: a value out of range, or a public key that is no point.
@@ -57,6 +62,7 @@ class MeterSpec:
     successors: tuple[tuple[int, bytes], ...] = ()
     ocmf_serial: str = ""
     ocmf_context: Literal["T", "F"] = "T"
+    checks: str = ""
 
     def __post_init__(self) -> None:
         where = f"meter {self.meter_id}"
@@ -116,6 +122,15 @@ class MeterSpec:
             received_at_s=received_at_s,
         )
 
+    def refusal(self, reading: MeterReading) -> str:
+        """Why a reading is not this meter's; "" if it is."""
+        if not self.ocmf_serial:
+            public_key = self._key_at(reading.seq) if self.successors else self.public_key
+            return _refusal(public_key, self.obis, reading)
+        if not self.has_signed(reading):
+            return BAD_SIGNATURE
+        return "" if reading.obis == self.obis and self.fields_match(reading) else BAD_FIELDS
+
     def succeeded_by(self, first_seq: int, public_key: bytes) -> MeterSpec:
         """This meter, read by another device from reading `first_seq` on."""
         return replace(self, successors=(*self.successors, (first_seq, public_key)))
@@ -123,6 +138,14 @@ class MeterSpec:
     def _key_at(self, seq: int) -> bytes:
         keys = [key for first_seq, key in self.successors if first_seq <= seq]
         return keys[-1] if keys else self.public_key
+
+
+@lru_cache(maxsize=16_384)
+def _refusal(public_key: bytes, obis: str, reading: MeterReading) -> str:
+    # Shared like `_is_signed`, and asked of the same reading by node after node.
+    if not _is_signed(public_key, reading.raw, reading.signature):
+        return BAD_SIGNATURE
+    return "" if reading.obis == obis and matches_raw(reading) else BAD_FIELDS
 
 
 @lru_cache(maxsize=16_384)
@@ -141,7 +164,8 @@ class AssetRegistry:
     """The meters of all assets.
 
     Raises:
-        InputError: two meters with one name, or one key.
+        InputError: two meters with one name, or one key, or a meter that checks none of its asset, or one
+            that checks another itself.
     """
 
     def __init__(self, meters: Iterable[MeterSpec]) -> None:
@@ -157,6 +181,19 @@ class AssetRegistry:
                 )
             self._by_id[meter.meter_id] = meter
             self._keys.add(compressed)
+        for meter in self._by_id.values():
+            if meter.checks:
+                self._validate_check(meter)
+
+    def _validate_check(self, check: MeterSpec) -> None:
+        checked = self._by_id.get(check.checks)
+        if checked is None or checked.checks or checked.asset_name != check.asset_name:
+            raise InputError(
+                where=f"meter {check.meter_id}",
+                key="checks",
+                expected="a meter of the same asset that checks none itself",
+                got=repr(check.checks),
+            )
 
     def find(self, meter_id: str) -> MeterSpec | None:
         """The meter of that name, None if nobody registered it."""

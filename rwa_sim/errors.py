@@ -5,6 +5,7 @@
     │   ├── UnknownName               a name outside a closed list
     │   ├── DataMissing               a data file that is not where it was named
     │   ├── MalformedReading          one record of a source that cannot be read
+    │   ├── ClockUnsteady             a logger's clock does not keep step with the sun
     │   └── CalendarYearMissing       a holiday calendar has no data for the year asked
     ├── EnvironmentFault              the machine lacks something (exit 2)
     │   ├── CompilerMissing           no Solidity compiler and no built contracts
@@ -69,6 +70,25 @@ class DataMissing(InputError):
 
 class MalformedReading(InputError):
     """One record of a meter or bank source that cannot be read."""
+
+
+class ClockUnsteady(InputError):
+    """A logger's clock jumps against the sun between months, as one that follows summer time does.
+
+    Attributes:
+        shifts_s: how late each month is against the sun, seconds.
+        tolerance_s: by how much two months may differ.
+    """
+
+    def __init__(self, *, where: str, shifts_s: Mapping[str, int], tolerance_s: int) -> None:
+        self.shifts_s, self.tolerance_s = dict(shifts_s), tolerance_s
+        super().__init__(
+            where=where,
+            key="clock",
+            expected=f"months within {tolerance_s} s of each other against the sun; if the logger went with a "
+            'civil zone, set clock to "dst_follows:<zone>", such as dst_follows:America/Denver',
+            got=", ".join(f"{month} {shift_s:+d} s" for month, shift_s in self.shifts_s.items()),
+        )
 
 
 class CalendarYearMissing(InputError):

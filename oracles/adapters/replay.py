@@ -22,6 +22,7 @@ from oracles.adapters.notes import AdapterNotes
 from oracles.adapters.repeat import repeat_years
 from oracles.adapters.series import ReplayConfig, Table
 from oracles.adapters.values import Point, ValueReader, over_nameplate
+from oracles.clear_sky import validate_clock
 from oracles.devices.meter import DeviceMeter
 from oracles.schema import MeterReading
 from rwa_sim.errors import InputError
@@ -46,6 +47,7 @@ def replay(config: ReplayConfig, device: DeviceMeter) -> Replay:
         UnknownName: an unknown kind or unit.
         InputError: an unknown zone or clock, values that contradict unit or interval,
             or no value at all.
+        ClockUnsteady: the clock does not keep step with the sun above `site`.
     """
     where = str(config.path)
     reader = ValueReader(where, config.value_kind, config.unit, config.interval_s, config.nameplate_w)
@@ -56,6 +58,10 @@ def replay(config: ReplayConfig, device: DeviceMeter) -> Replay:
     if config.value_kind != "register":
         # A register that jumps is the tracker's business; a power that does must not enter one.
         points = [point for point in points if point[0] not in over]
+    if config.site is not None:
+        # Before the year is repeated and cut: the clock shows only over the months of the record itself.
+        energies = _energies(points) if config.value_kind == "register" else points
+        validate_clock(config.site, energies, where=where, interval_s=config.interval_s)
     if config.repeat is not None:
         points = repeat_years(points, config.repeat, interval_s=config.interval_s, where=where)
     points = [point for point in points if _is_inside(config, point[0])]
@@ -102,6 +108,11 @@ def register_down(points: Iterable[Point], *, first_register_wh: int = 0) -> lis
         exact_wh += wh
         registers.append((at_s, int(exact_wh)))
     return registers
+
+
+def _energies(registers: Sequence[Point]) -> list[Point]:
+    """What a register rose from one value to the next."""
+    return [(at_s, wh - before_wh) for (_, before_wh), (at_s, wh) in pairwise(registers)]
 
 
 def _is_inside(config: ReplayConfig, at_s: int) -> bool:

@@ -14,6 +14,7 @@ from oracles.adapters.clock import AS_LABELLED, LabelClock
 from oracles.adapters.repeat import Repeat
 from oracles.adapters.tabular import read_rows
 from oracles.adapters.values import Point, ValueKind, ValueReader, is_empty
+from oracles.clear_sky import PvSite
 from rwa_sim.errors import InputError, MalformedReading
 
 
@@ -23,7 +24,8 @@ class ReplayConfig:
 
     `interval_s` is the spacing of its values; `label_at` says whether a power or interval energy
     is labelled with its interval's start or end. `zone` and `clock` are explained in `clock.py`.
-    `start_s` and `end_s` cut a slice, or None for no bound. `repeat` replays a typical year.
+    `start_s` and `end_s` cut a slice, or None for no bound. `repeat` replays a typical year. With a
+    `site` the whole file's clock is checked against the sun above it, and refused if it is not steady.
 
     Raises:
         InputError: a number out of range, or options that exclude each other.
@@ -43,6 +45,7 @@ class ReplayConfig:
     end_s: int | None = None
     first_register_wh: int = 0
     repeat: Repeat | None = None
+    site: PvSite | None = None
 
     def __post_init__(self) -> None:
         where = str(self.path)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
+from oracles.correction import SignedCorrection
 from oracles.errors import OracleRefusal
 from oracles.exchange import SignedExchange
 from oracles.node.journal import Journal
@@ -98,6 +99,12 @@ class DurableNode:
         if self._written("exchange", body, key=f"exchange:{sha256(body).hexdigest()}"):
             self.node.receive_exchange(signed)
 
+    def receive_correction(self, signed: SignedCorrection) -> None:
+        """See `SignerNode.receive_correction`."""
+        body = to_json(signed)
+        if self._written("correction", body, key=f"correction:{sha256(body).hexdigest()}"):
+            self.node.receive_correction(signed)
+
     def observe(self, period_id: int, *, observed_at_s: int, revision: int = 0) -> SignedObservation:
         """See `SignerNode.observe`."""
         look = Look(period_id=period_id, observed_at_s=observed_at_s, revision=revision)
@@ -160,6 +167,8 @@ class DurableNode:
             node.receive_credit(from_json(CashflowEvent, body, where=where))
         elif kind == "exchange":
             node.receive_exchange(from_json(SignedExchange, body, where=where))
+        elif kind == "correction":
+            node.receive_correction(from_json(SignedCorrection, body, where=where))
         elif kind == "observe":
             look = from_json(Look, body, where=where)
             node.observe(look.period_id, observed_at_s=look.observed_at_s, revision=look.revision)

@@ -98,6 +98,7 @@ def _blank(settings: NodeSettings, key: SecretKey, path: Path) -> Callable[[InMe
             ttl_s=settings.periods.ttl_s,
             store=store,
             guard=settings.guard.guard(),
+            tariff=settings.tariff,
         )
 
     return make

@@ -5,6 +5,7 @@
     POST /final    SignedReport -> Done                  of an aggregator
     POST /release  Decision     -> Done                  of the node's operator
     POST /reopen   Decision     -> Done                  of the node's operator
+    POST /exchange, /correction -> Done                  of the node's operator; two parties have signed them
     GET  /observation           -> SignedObservation     of a period and revision, as it was said; 404 if not
     GET  /status                -> what the node has and what it last did; no secret, no signature needed
 
@@ -22,7 +23,9 @@ from typing import Any
 
 from aiohttp import web
 
+from oracles.correction import SignedCorrection
 from oracles.errors import OracleRefusal
+from oracles.exchange import SignedExchange
 from oracles.keys import SecretKey
 from oracles.node.auth import MAX_NONCE_DIGITS, NONCE, RequestCheck, Unauthentic, answer_headers
 from oracles.node.durable import Decision, DurableNode, Look
@@ -95,6 +98,14 @@ async def serve_node(
         node.release(decision.period_id, decision.reason)
         return Done()
 
+    def exchange(body: bytes) -> object:
+        node.receive_exchange(from_json(SignedExchange, body, where="exchange"))
+        return Done()
+
+    def correction(body: bytes) -> object:
+        node.receive_correction(from_json(SignedCorrection, body, where="correction"))
+        return Done()
+
     def reopen(body: bytes) -> object:
         decision = from_json(Decision, body, where="reopen")
         node.reopen(decision.period_id, decision.reason)
@@ -145,6 +156,8 @@ async def serve_node(
     app.router.add_post("/final", door(final, asks))
     app.router.add_post("/release", door(release, decides))
     app.router.add_post("/reopen", door(reopen, decides))
+    app.router.add_post("/exchange", door(exchange, decides))
+    app.router.add_post("/correction", door(correction, decides))
     app.router.add_get("/status", tell)
     async with serve(app, host=host, port=port) as listening:
         yield listening

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -15,14 +16,14 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from oracles.adapters.mqtt_intake import DEFAULT_PREFIX
 from oracles.config import FeedConfig, asset_id_of
-from oracles.guard import LEAST_COMPLETENESS_BPS, MOST_CLOCK_LAG_S, PeriodGuard
+from oracles.guard import LEAST_COMPLETENESS_BPS, MOST_CLOCK_LAG_S, MOST_SPREAD_BPS, PeriodGuard
 from oracles.keys import SecretKey
 from oracles.network import DEFAULT_TTL_S
 from oracles.node.clock import SimulatedClock, real_clock
 from oracles.node.keystore import load_key
 from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
-from rwa_sim.documents import Section, read_document
+from rwa_sim.documents import Amount, Section, read_document
 from rwa_sim.errors import DataMissing, InputError
 
 Settings = TypeVar("Settings", bound=Section)
@@ -119,6 +120,7 @@ class MeterSection(Section):
     width_bits: Annotated[int, Field(ge=1, le=64)] = 63
     exchange_parties: list[Address] = Field(default_factory=list)
     ocmf_serial: Annotated[str, Field(max_length=64)] = ""
+    checks: Annotated[str, Field(max_length=64)] = ""
 
     def spec(self, asset: str) -> MeterSpec:
         """The registry's entry."""
@@ -134,6 +136,7 @@ class MeterSection(Section):
             width_bits=self.width_bits,
             exchange_parties=tuple(self.exchange_parties),
             ocmf_serial=self.ocmf_serial,
+            checks=self.checks,
         )
 
 
@@ -142,10 +145,15 @@ class GuardSection(Section):
 
     least_completeness_bps: Annotated[int, Field(ge=0, le=10_000)] = LEAST_COMPLETENESS_BPS
     most_lag_s: Annotated[int, Field(ge=1)] = MOST_CLOCK_LAG_S
+    most_spread_bps: Annotated[int, Field(ge=0, le=10_000)] = MOST_SPREAD_BPS
 
     def guard(self) -> PeriodGuard:
         """The rules."""
-        return PeriodGuard(least_completeness_bps=self.least_completeness_bps, most_lag_s=self.most_lag_s)
+        return PeriodGuard(
+            least_completeness_bps=self.least_completeness_bps,
+            most_lag_s=self.most_lag_s,
+            most_spread_bps=self.most_spread_bps,
+        )
 
 
 class MqttSection(Section):
@@ -178,6 +186,7 @@ class NodeSettings(Section):
     periods: PeriodSection
     meters: Annotated[list[MeterSection], Field(min_length=1, max_length=MAX_METERS)]
     guard: GuardSection = GuardSection()
+    tariff_usd_per_kwh: Amount | None = None
     clock: ClockSection | None = None
     mqtt: MqttSection | None = None
     bank: BankSection | None = None
@@ -191,6 +200,11 @@ class NodeSettings(Section):
     def registry(self) -> AssetRegistry:
         """The node's meters."""
         return AssetRegistry(meter.spec(self.feed.asset) for meter in self.meters)
+
+    @property
+    def tariff(self) -> Fraction | None:
+        """What the metered energy is worth, micro-dollars a Wh; None reports what the bank says."""
+        return None if self.tariff_usd_per_kwh is None else Fraction(self.tariff_usd_per_kwh) * 1_000
 
     @property
     def asset_id(self) -> bytes:

@@ -265,7 +265,8 @@ def check_record(series: Series) -> YearCheck:
         for finding in guard.judge(close(period, [tracker]), [spec]):
             if finding.is_held:
                 held[finding.rule] = held.get(finding.rule, 0) + 1
-    held |= {"register": len(tracker.faults)} if tracker.faults else {}
+    fault_count = tracker.fault_counts.total()
+    held |= {"register": fault_count} if fault_count else {}
     days = (boundaries[-1] - boundaries[0]) // DAY_S
     return YearCheck(months=len(schedule), days=days, held=held)
 

@@ -14,6 +14,8 @@ sign
 ├── report not made from observations  ReportRejected (each field)
 ├── second, different report           EquivocationRefused; the first is signed again
 └── a period that is not next          ReportRejected
+memory
+└── many periods                       a node keeps the last ones, and no more; older ones it refuses
 """
 
 from __future__ import annotations
@@ -30,9 +32,11 @@ from oracles.aggregator import Aggregator
 from oracles.config import address_order
 from oracles.eip712 import observation_digest, report_digest
 from oracles.errors import EquivocationRefused, QuorumNotReached, ReportRejected
+from oracles.guard import PeriodGuard
 from oracles.hashing import ZERO32
 from oracles.keys import SecretKey, recover_address
-from oracles.network import DEFAULT_TTL_S
+from oracles.network import DEFAULT_TTL_S, OracleNetwork
+from oracles.registry import AssetRegistry
 from oracles.reporting import Proposal, build_report, verify_signed_report
 from oracles.schema import Observation, SignedObservation, SignedReport, lower_median
 from rwa_sim.errors import InputError
@@ -424,3 +428,25 @@ def test_period_deltas_add_up_to_the_register():
     assert sum(deltas) == registers[-1]
     assert deltas[0] == 31 * 24 * 700
     assert T0 + len(registers) * HOUR_S < kit.utc_s(2026, 5)
+
+
+def test_a_node_keeps_the_last_periods_and_no_more():
+    network = OracleNetwork(
+        kit.config(),
+        kit.node_keys(),
+        schedule=kit.months(),
+        registry=AssetRegistry([kit.spec()]),
+        guard=PeriodGuard(least_completeness_bps=0),
+        kept_closes=3,
+    )
+    meter = kit.device()
+    for period in network.schedule:
+        network.feed([meter.read(period.end_s, 100 * period.period_id)])
+        network.close_period(period.period_id, period.end_s)
+    node = network.nodes[0]
+
+    assert list(node.closes) == list(node.findings) == list(node._expires_s) == [10, 11, 12]
+    assert list(node._observations) == [(10, 0), (11, 0), (12, 0)]
+    assert len(node.trackers["meter-1"]._known) == 3
+    with pytest.raises(ReportRejected, match="periods are observed in order"):
+        node.observe(1, observed_at_s=network.schedule.period(12).end_s)

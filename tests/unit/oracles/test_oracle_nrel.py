@@ -138,7 +138,11 @@ def test_2012_by_months_adds_up_and_nothing_is_quarantined(year_2012):
     boundaries = calendar_boundaries(date(2012, 1, 1), months=1, count=12)
     meter = kit.spec("nrel", nameplate_w=NAMEPLATE_W, interval_s=900, commissioned_at_s=Y2012)
     network = OracleNetwork(
-        kit.config(), kit.node_keys(), schedule=PeriodSchedule(boundaries), registry=AssetRegistry([meter])
+        kit.config(),
+        kit.node_keys(),
+        schedule=PeriodSchedule(boundaries),
+        registry=AssetRegistry([meter]),
+        kept_closes=12,
     )
     network.feed(year_2012.readings)
 

@@ -14,6 +14,11 @@ advance_to
 ├── given a clock set back or ahead    fault; the readings around it count
 ├── given a substitute value           shown, pays nothing
 └── any set of readings, in any order, any number of times   same outcome; monotone; within physics
+memory
+├── a reading older than the closes kept           late, counted and not listed; not known again
+├── evidence                                       the newest is kept
+├── a long life                                    no larger than a short one
+└── any stream                                     the same closes, faults and register as with all kept
 """
 
 from __future__ import annotations
@@ -24,9 +29,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle_kit import HOUR_S, T0
 
-from oracles.registers import FaultKind, RegisterTracker
+from oracles.registers import KEPT_EVIDENCE, FaultKind, RegisterTracker
 from oracles.registry import ceiling_wh
 from oracles.schema import Quality
+from rwa_sim.errors import InputError
 
 FAR = T0 + 10**9
 MWH = 1_000_000
@@ -200,3 +206,86 @@ def test_lost_readings_lose_no_energy(rises_wh, lost):
     kept = [r for n, r in enumerate(readings) if n not in lost or n == len(readings) - 1]
 
     assert track(kept).watermark_wh == total
+
+
+def test_what_is_older_than_the_closes_kept_is_late_and_only_counted():
+    readings = kit.hourly([100 * hour for hour in range(1, 11)])
+    tracker = RegisterTracker(kit.spec(), kept_closes=2)
+    for reading in readings:
+        tracker.add(reading)
+        tracker.advance_to(reading.read_at_s)
+    other = kit.device().read(readings[0].read_at_s, 77)
+
+    assert not tracker.add(readings[8]), "within the closes kept: known"
+    assert tracker.fault_counts.total() == 0
+    assert not tracker.add(readings[0])
+    assert not tracker.add(other)
+
+    assert tracker.fault_counts == {FaultKind.LATE: 2}
+    assert (tracker.faults, tracker.conflicts) == ((), [])
+    with pytest.raises(InputError, match="one of the last 2 closes"):
+        tracker.span(readings[0].read_at_s)
+
+
+def test_the_newest_evidence_is_kept():
+    tracker = track([])
+    meters = [kit.device() for _ in range(KEPT_EVIDENCE + 10)]
+    readings = [meter.read(T0 + HOUR_S, wh) for wh, meter in enumerate(meters)]
+    for reading in readings:
+        tracker.add(reading)
+
+    assert len(tracker.conflicts) == KEPT_EVIDENCE
+    assert readings[-1] in (tracker.conflicts[-1].first, tracker.conflicts[-1].second)
+
+
+def test_a_tracker_of_no_closes_is_refused():
+    with pytest.raises(InputError, match="kept_closes: expected 1 or more"):
+        RegisterTracker(kit.spec(), kept_closes=0)
+
+
+def test_a_long_life_is_no_larger_than_a_short_one():
+    tracker = RegisterTracker(kit.spec(), kept_closes=3)
+    meter = kit.device()
+    for hour in range(1, 500):
+        tracker.add(meter.read(T0 + hour * HOUR_S, 0 if hour % 3 == 0 else 100 * hour))
+        tracker.advance_to(T0 + hour * HOUR_S)
+
+    assert tracker.fault_counts == {FaultKind.DROP: 166}
+    assert len(tracker._known) <= 5
+    assert len(tracker._spans) == 3
+    assert len(tracker._faults) <= 3
+
+
+@given(st.data())
+def test_what_is_forgotten_changes_nothing_within_what_is_kept(data):
+    kept = data.draw(st.integers(1, 4), label="closes kept")
+    pruned, whole = (
+        RegisterTracker(kit.spec(), kept_closes=kept),
+        RegisterTracker(kit.spec(), kept_closes=999),
+    )
+    meter, late, level_wh, hour = kit.device(), [], 0, 0
+    for _ in range(data.draw(st.integers(1, 9), label="closes")):
+        batch = []
+        for _ in range(data.draw(st.integers(0, 5), label="readings")):
+            hour += 1
+            level_wh += data.draw(st.sampled_from([0, 1_000, 900_000]))
+            said = data.draw(st.sampled_from(["true", "true", "true", "zero", "spike", "substitute", "late"]))
+            reading = meter.read(
+                T0 + hour * HOUR_S,
+                {"zero": 0, "spike": level_wh + 5 * MWH}.get(said, level_wh),
+                quality=Quality.SUBSTITUTE if said == "substitute" else Quality.MEASURED,
+            )
+            (late if said == "late" else batch).append(reading)
+        batch += late[: data.draw(st.integers(0, 1))]
+        for reading in data.draw(st.permutations(batch)):
+            if reading.seq > pruned._forgotten_seq:
+                assert pruned.add(reading) == whole.add(reading)
+        end_s = T0 + hour * HOUR_S + 60
+        assert pruned.advance_to(end_s) == whole.advance_to(end_s)
+        assert pruned.watermark_wh == whole.watermark_wh
+        assert pruned._spans == whole._spans[-kept:]
+        doubted = whole.contradicted()
+        if doubted is None or doubted.reading.seq > pruned._forgotten_seq:
+            assert pruned.contradicted() == doubted
+        assert list(pruned.faults) == [each for each in whole.faults if each.seq > pruned._forgotten_seq]
+    assert pruned.fault_counts == whole.fault_counts
