@@ -20,7 +20,14 @@ from oracles.keys import SecretKey
 from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry
 from oracles.reporting import Deviation, deviations
-from oracles.schema import CashflowEvent, MeterReading, SignedObservation, SignedReport, lower_median
+from oracles.schema import (
+    CashflowEvent,
+    MeterReading,
+    Report,
+    SignedObservation,
+    SignedReport,
+    lower_median,
+)
 from oracles.signer import SignerNode
 from rwa_sim.errors import InputError
 
@@ -112,6 +119,11 @@ class OracleNetwork:
         """Deliver a correction to every node, see `SignerNode.receive_correction`."""
         for node in self.nodes:
             node.receive_correction(signed)
+
+    def know_final(self, report: Report) -> None:
+        """Every node begins after a report that is final on chain, see `SignerNode.know_final`."""
+        for node in self.nodes:
+            node.know_final(report)
 
     def release(self, period_id: int, reason: str) -> None:
         """Every node's operator lets a held period go, see `SignerNode.release`."""

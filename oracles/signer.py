@@ -295,6 +295,19 @@ class SignerNode:
             self._final_before = self._final
         self._final = signed.report
 
+    def know_final(self, report: Report) -> None:
+        """Begin after a report that is final on chain, as a node of a signer set that took over does.
+
+        Its signatures are of the set before and prove nothing under this configuration: the chain is
+        believed, which has checked them.
+
+        Raises:
+            ReportRejected: not the next period or revision.
+        """
+        if self._final is not None:
+            self._require_next(report)
+        self._final_before, self._final = self._final, report
+
     def _require_revision(self, period_id: int, revision: int, observed_at_s: int) -> None:
         last = max((each for period, each in self._observations if period == period_id), default=-1)
         if revision != last + 1:

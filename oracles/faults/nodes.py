@@ -9,11 +9,12 @@ from typing import Any
 from oracles.config import FeedConfig, address_order
 from oracles.eip712 import observation_digest, report_digest
 from oracles.faults.readings import mirror
-from oracles.keys import SecretKey
-from oracles.periods import PeriodClose
+from oracles.keys import SecretKey, recover_address
+from oracles.periods import FULL_BPS, PeriodClose
 from oracles.reporting import Proposal
 from oracles.schema import Observation, Report, SignedObservation, SignedReport
 from oracles.signer import SignerNode
+from rwa_sim.errors import InputError
 
 Lie = Callable[[Observation], Observation]
 
@@ -52,6 +53,43 @@ class LyingNode(SignerNode):
     def sign(self, proposal: Proposal) -> bytes:
         """Sign without looking."""
         return self._secret.sign(report_digest(self._feed, proposal.report))
+
+
+class WithinTolerance:
+    """A lie of `tolerance_bps` of each period's own rise: the most that a watcher lets pass."""
+
+    def __init__(self, tolerance_bps: int) -> None:
+        self._tolerance_bps = tolerance_bps
+        self._claimed_wh: dict[int, int] = {}
+
+    def __call__(self, honest: Observation) -> Observation:
+        """The register, raised by what is tolerated beyond the period before as it was claimed.
+
+        What was claimed of a period once is claimed again, whatever it is asked with.
+        """
+        before_wh = self._claimed_wh.get(honest.period_id - 1, 0)
+        rise_wh = max(0, honest.register_wh - before_wh)
+        claimed_wh = honest.register_wh + rise_wh * self._tolerance_bps // FULL_BPS
+        return replace(honest, register_wh=self._claimed_wh.setdefault(honest.period_id, claimed_wh))
+
+
+def contradicting(config: FeedConfig, signed: SignedReport, key: SecretKey) -> SignedReport:
+    """Another report of the same period and revision, twice as high, with this one signature."""
+    lie = replace(signed.report, registers_wh=tuple(each * 2 for each in signed.report.registers_wh))
+    return signed_by(config, lie, key)
+
+
+def signature_of(config: FeedConfig, signed: SignedReport, address: str) -> bytes:
+    """The signature of one signer on a report.
+
+    Raises:
+        InputError: it has not signed.
+    """
+    digest = report_digest(config, signed.report)
+    for signature in signed.signatures:
+        if recover_address(digest, signature) == address:
+            return signature
+    raise InputError(where="report", key="signatures", expected=f"one of {address}", got="none")
 
 
 def signed_by(config: FeedConfig, report: Report, *keys: SecretKey) -> SignedReport:

@@ -165,9 +165,9 @@ def fallen(
 
 
 def inflated(
-    readings: Iterable[MeterReading], *, key: SecretKey, start_s: int, percent: int
+    readings: Iterable[MeterReading], *, key: SecretKey, start_s: int, times: int, per: int = _PERCENT
 ) -> Iterator[MeterReading]:
-    """After an instant every rise is `percent` of the true one."""
+    """After an instant every rise is `times` / `per` of the true one."""
     base_wh: int | None = None
     last_wh = 0
     for reading in readings:
@@ -176,9 +176,19 @@ def inflated(
             yield reading
             continue
         base_wh = last_wh if base_wh is None else base_wh
-        yield resigned(
-            reading, key, register_wh=base_wh + (reading.register_wh - base_wh) * percent // _PERCENT
-        )
+        yield resigned(reading, key, register_wh=base_wh + (reading.register_wh - base_wh) * times // per)
+
+
+def seen_again(
+    readings: Iterable[MeterReading], *, key: SecretKey, meter_id: str, rng: Random, most_bps: int
+) -> Iterator[MeterReading]:
+    """The same energy as a second meter reads it: its own name and key, and an error of its own class.
+
+    The error is one factor, drawn once, within `most_bps` of 1.
+    """
+    times = 10_000 + rng.randint(-most_bps, most_bps)
+    for reading in readings:
+        yield resigned(reading, key, meter_id=meter_id, register_wh=reading.register_wh * times // 10_000)
 
 
 # ── transport ──────────────────────────────────────────────────────────────

@@ -7,15 +7,18 @@ from typing import Any
 
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd_text
+from rwa_sim.oracle_faults.billing import PAY_AFTER_S, QUOTE_SPREAD_BPS
 from rwa_sim.oracle_faults.catalogue import CLASSES
-from rwa_sim.oracle_faults.deal import FAULTS, NODES, QUORUM
+from rwa_sim.oracle_faults.deal import FAULTS, NODES, QUORUM, WINDOW_S
+from rwa_sim.oracle_faults.desk import WATCH_AFTER_S
 from rwa_sim.oracle_faults.experiment import Outcome, Result, Verdict
-from rwa_sim.oracle_faults.world import BILL_AFTER_S, PAY_AFTER_S
+from rwa_sim.oracle_faults.world import BILL_AFTER_S, REPORT_AFTER_S
 
 HEADINGS = (
     "case",
     "fault",
     "wrong payout [USD]",
+    "wrong at the end [USD]",
     "outcome",
     "deferred [USD]",
     "held at the end [USD]",
@@ -25,22 +28,33 @@ HEADINGS = (
 )
 DEFINITIONS = (
     "wrong payout: the most by which payouts were ever ahead of the truth's, plus what is missing at the end if "
-    "nothing is held. Target 0, but for classes 22 and 23, whose loss is measured.",
+    "nothing is held. Target 0 for classes 1 to 21 and 24 to 32; a measured bound for 22 and 23.",
+    "wrong at the end: what of it is still wrong when the run ends.",
     "outcome: 0, paid as the truth; held, a part is not paid until a person looks, and nothing wrong was paid; "
-    "bounded, the measured loss of classes 22 and 23; OPEN, pays wrongly until the remedy named below exists; MISSED.",
+    "bounded, a loss that no rule prevents, as measured; recovered, paid too early before anybody could know, and "
+    "made up for to the cent by what was paid later; OPEN, pays wrongly until the remedy named below exists; MISSED.",
     "deferred: the most by which payouts were behind the truth's and caught up later.",
     "held at the end: what the truth would have paid by then and a hold has not.",
-    "noticed by: intake, adapter, register, node, hold and flag are the oracle's own findings; names in one word are "
-    "errors of nodes and contracts. A dash: nothing, because the path simply takes it right, or because it cannot "
-    "see it.",
+    "noticed by: intake, adapter, register, node, hold and flag are the oracle's own findings; chain: held is a bound "
+    "of the feed, disputed the watcher, rejected the arbiter; names in one word are errors of nodes and contracts. A "
+    "dash: nothing, because the path simply takes it right, or because it cannot see it.",
     "latency: from the first reading, entry or report at fault to the first notice. What only a close can see is seen "
-    f"a day after the period ({BILL_AFTER_S} s); the off-taker pays {PAY_AFTER_S} s later.",
+    f"a day after the period ({BILL_AFTER_S} s); the off-taker pays {PAY_AFTER_S} s later; a report opens "
+    f"{REPORT_AFTER_S} s after that, is looked at {WATCH_AFTER_S} s later, and is final after its window of {WINDOW_S} "
+    "s: what is noticed there has waited for all of it.",
 )
 NOT_SHOWN = (
     "One fault at a time; two faults that hide each other are not played.",
     "The off-taker pays every invoice, and the invoice follows the register the nodes accept: the worst case. Where "
     "the off-taker has a meter of its own, a wrong register costs less.",
-    "Finality on chain is immediate here: a report pays in its own transaction, so nothing can be taken back.",
+    f"A report is final {WINDOW_S} s after it has opened if nobody objects, and what was paid then is not taken back: "
+    "a correction reaches the last final period, and the next coupon is short by it. Holders who sold meanwhile keep "
+    "what they were paid too much.",
+    "The arbiter is honest and decides in a day. With an arbiter who colludes, class 22 costs what it costs unwatched.",
+    f"A rate source that lags by less than the spread of {QUOTE_SPREAD_BPS} bps is not noticed; the lower rate is "
+    "taken, so what it costs is paid too little, not too much.",
+    "One deployment serves all cases, and a second one those whose register does not begin at 0: where it begins is a "
+    "term of the feed.",
 )
 
 
@@ -51,6 +65,7 @@ def cells(outcome: Outcome) -> tuple[str, ...]:
         outcome.key,
         outcome.text,
         usd_text(outcome.wrong_usd6),
+        usd_text(outcome.wrong_at_end_usd6),
         outcome.verdict.value,
         usd_text(outcome.deferred_usd6) if outcome.deferred_usd6 else "",
         usd_text(outcome.held_usd6) if outcome.held_usd6 else "",
@@ -95,7 +110,7 @@ def page(results: Sequence[Result], command: str) -> str:
         + command
         + "`; same seed, same bytes. Every case runs from the meter to the payout: readings,",
         f"intake, {NODES} nodes (f = {FAULTS}, {QUORUM} signatures), guard, invoice, bank statement, report,",
-        "`CashflowFeed`, `Waterfall`, coupon. The payout is held against that of the same months without the fault.",
+        f"`CashflowFeed` (window {WINDOW_S // 3_600} h, bounds, one honest watcher, arbiter), `Waterfall`, coupon. The payout is held against that of the same months without the fault.",
         "",
         "## Classes",
         "",
@@ -107,25 +122,35 @@ def page(results: Sequence[Result], command: str) -> str:
     for result in results:
         lines += ["", f"## {result.series.name}", "", title(result), ""]
         lines += [f"- {text}" for text in (*clean_lines(result), summary_line(result))]
-        lines += ["", "| " + " | ".join(HEADINGS) + " |", "|---|---|--:|---|--:|--:|---|--:|--:|"]
+        lines += ["", "| " + " | ".join(HEADINGS) + " |", "|---|---|--:|--:|---|--:|--:|---|--:|--:|"]
         lines += ["| " + " | ".join(cells(outcome)) + " |" for outcome in result.outcomes]
-        open_cases = [each for each in result.outcomes if each.not_yet]
-        lines += ["", "Without a remedy so far, as measured:", ""]
-        lines += [
-            f"- {each.key}, wrong {usd_text(each.wrong_usd6)} USD: {each.not_yet}" for each in open_cases
-        ]
-        lines += [f"- {text}" for text in bound_lines(result)]
+        for heading, told in (
+            ("Measured bounds, of the truth's payout:", bound_lines(result)),
+            ("Paid wrongly, and what becomes of it:", wrong_lines(result)),
+        ):
+            if told:
+                lines += ["", heading, ""] + [f"- {text}" for text in told]
     lines += ["", "## Not shown", ""] + [f"- {text}" for text in NOT_SHOWN]
     return "\n".join(lines) + "\n"
 
 
 def bound_lines(result: Result) -> tuple[str, ...]:
-    """The measured bounds of the classes that have no target, as a share of the truth."""
+    """The measured bounds of the cases that have no target, as a share of the truth."""
     return tuple(
         f"{each.key}: {usd_text(each.wrong_usd6)} of {usd_text(each.truth_usd6)} USD, "
         f"{each.wrong_usd6 * 1_000 // max(1, each.truth_usd6) / 10} %"
         for each in result.outcomes
-        if each.verdict is Verdict.BOUNDED and each.number in (22, 23)
+        if each.verdict is Verdict.BOUNDED
+    )
+
+
+def wrong_lines(result: Result) -> tuple[str, ...]:
+    """Why a case with target 0 pays wrongly, and what is left of it at the end."""
+    return tuple(
+        f"{each.key}: {usd_text(each.wrong_usd6)} USD paid too early, {usd_text(each.wrong_at_end_usd6)} USD wrong at "
+        f"the end: {each.recovers or each.not_yet}"
+        for each in result.outcomes
+        if each.verdict in (Verdict.RECOVERED, Verdict.OPEN)
     )
 
 
@@ -144,7 +169,7 @@ def to_json(result: Result) -> dict[str, Any]:
             "record_days": result.clean.year.days,
             "record_months_held": result.clean.year.held,
         },
-        "gateway_unnoticed_percent": result.gateway_percent,
+        "gateway_unnoticed_bps": result.gateway_bps,
         "definitions": list(DEFINITIONS),
         "cases": [
             {
@@ -154,6 +179,7 @@ def to_json(result: Result) -> dict[str, Any]:
                 "fault": each.text,
                 "outcome": each.verdict.value,
                 "wrong_usd6": each.wrong_usd6,
+                "wrong_at_end_usd6": each.wrong_at_end_usd6,
                 "deferred_usd6": each.deferred_usd6,
                 "held_usd6": each.held_usd6,
                 "truth_usd6": each.truth_usd6,
@@ -162,6 +188,7 @@ def to_json(result: Result) -> dict[str, Any]:
                 "latency_periods": each.latency_periods,
                 "latency_s": each.latency_s,
                 "not_yet": each.not_yet,
+                "recovers": each.recovers,
             }
             for each in result.outcomes
         ],

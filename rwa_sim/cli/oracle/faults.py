@@ -43,7 +43,8 @@ def register(oracle: typer.Typer) -> None:
         """Inject every class of oracle fault, and show what it paid wrongly.
 
         Exit code 1 when a case with target 0 paid wrongly, or the clean series was held. A case marked OPEN misses its
-        target for want of a remedy that it names; it does not fail the command. Same seed, same bytes.
+        target for want of a remedy that it names, one marked recovered paid too early and made up for it; neither
+        fails the command. Same seed, same bytes.
         """
         import json
 
@@ -120,6 +121,7 @@ def _print(result: Result) -> None:
         clean_lines,
         summary_line,
         title,
+        wrong_lines,
     )
 
     console = Console(highlight=False, width=None if Console().is_terminal else 160)
@@ -134,10 +136,7 @@ def _print(result: Result) -> None:
         table.add_row(*cells(outcome))
     console.print(table)
     console.print(summary_line(result), markup=False)
-    for outcome in result.outcomes:
-        if outcome.not_yet:
-            console.print(f"  {outcome.key} {outcome.not_yet}", markup=False)
-    for line in bound_lines(result):
+    for line in (*bound_lines(result), *wrong_lines(result)):
         console.print(f"  {line}", markup=False)
     for heading, lines in (("DEFINITIONS", DEFINITIONS), ("NOT SHOWN", NOT_SHOWN)):
         console.print(heading, style="bold")
