@@ -180,15 +180,12 @@ def inflated(
 
 
 def seen_again(
-    readings: Iterable[MeterReading], *, key: SecretKey, meter_id: str, rng: Random, most_bps: int
+    readings: Iterable[MeterReading], *, key: SecretKey, meter_id: str, error_bps: int
 ) -> Iterator[MeterReading]:
-    """The same energy as a second meter reads it: its own name and key, and an error of its own class.
-
-    The error is one factor, drawn once, within `most_bps` of 1.
-    """
-    times = 10_000 + rng.randint(-most_bps, most_bps)
+    """The same energy as a second meter reads it: by its own name and key, and with its own error."""
     for reading in readings:
-        yield resigned(reading, key, meter_id=meter_id, register_wh=reading.register_wh * times // 10_000)
+        seen_wh = reading.register_wh * (10_000 + error_bps) // 10_000
+        yield resigned(reading, key, meter_id=meter_id, register_wh=seen_wh)
 
 
 # ── transport ──────────────────────────────────────────────────────────────

@@ -130,17 +130,19 @@ class NoteDeal:
         if self._bonds_usd6:
             deal.cash.send("mint", self.watcher.address, self._bonds_usd6, sender=deal.admin)
             deal.cash.send("approve", deal.feed.address, self._bonds_usd6, sender=self.watcher)
+        self._paid_coupon_id = 0
         ripcord = deal.feed.call("RIPCORD_ROLE")
         deal.feed.send("grantRole", ripcord, self.auditor.address, sender=deal.admin)
 
     @contextmanager
     def rolled_back(self) -> Iterator[None]:
         """One deployment serves all cases."""
-        mark = self.engine.snapshot()
+        mark, paid_coupon_id = self.engine.snapshot(), self._paid_coupon_id
         try:
             yield
         finally:
             self.engine.revert(mark)
+            self._paid_coupon_id = paid_coupon_id
 
     # ── a report's way ─────────────────────────────────────────────────────
 
@@ -241,12 +243,15 @@ class NoteDeal:
         self.deal.waterfall.send("distribute", sender=self.anyone, gas=GAS, at_s=at_s)
 
     def pay_holders(self) -> None:
-        """Push every declared coupon; one that was paid pays nothing again."""
+        """Push every coupon that was declared since this was done last."""
         distributor = self.deal.distributor
         addresses = [holder.address for holder in self.holders]
-        self.engine.submit([])  # a second after the record date
-        for coupon_id in range(1, distributor.call("lastCouponId") + 1):
+        first_id, last_id = self._paid_coupon_id + 1, distributor.call("lastCouponId")
+        if last_id >= first_id:
+            self.engine.submit([])  # a second after the record date
+        for coupon_id in range(first_id, last_id + 1):
             distributor.send("claimMany", coupon_id, addresses, sender=self.anyone, gas=GAS)
+        self._paid_coupon_id = last_id
 
     @property
     def cash_suffices(self) -> bool:

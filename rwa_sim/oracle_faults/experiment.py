@@ -152,9 +152,12 @@ def run_faults(
     truth, clean = _clean(stage)
     usual = frozenset(clean.usual)
     outcomes = []
+    truths: dict[int, list[int]] = {}  # several cases may have one
     for done, case in enumerate(chosen):
         progress(f"{case.key} {case.text}", done, len(chosen))
-        true_usd6 = truth if case.truth is None else stage.play(case.truth).ledger.paid_usd6
+        if case.truth is not None and id(case.truth) not in truths:
+            truths[id(case.truth)] = stage.play(case.truth).ledger.paid_usd6
+        true_usd6 = truth if case.truth is None else truths[id(case.truth)]
         outcomes.append(_judge(case, stage.play(case.setup), true_usd6, usual))
     progress("done", len(chosen), len(chosen))
     return Result(series=series, seed=seed, clean=clean, outcomes=tuple(outcomes), gateway_bps=most_bps)

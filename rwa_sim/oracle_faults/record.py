@@ -20,7 +20,7 @@ from oracles.registers import RegisterTracker
 from oracles.registry import MeterSpec
 from oracles.schema import MeterReading, Quality, TimeSync
 from rwa_sim.chain.signing import derive_account
-from rwa_sim.oracle_faults.catalogue.gateway import ALL_BPS, grid_meter
+from rwa_sim.oracle_faults.catalogue.gateway import ALL_BPS, worst_grid_meter
 from rwa_sim.oracle_faults.deal import ASSET
 from rwa_sim.oracle_faults.series import Series
 from rwa_sim.oracle_faults.setup import CHECK_METER, METER, Kit
@@ -76,7 +76,7 @@ def most_unnoticed_bps(series: Series, seed: int, *, is_checked: bool) -> int:
     """The largest inflation of every rise from the second month on that no rule notices.
 
     Args:
-        is_checked: the grid operator's meter reads the truth beside it.
+        is_checked: the grid operator's meter stands beside it, at the edge of its class.
     """
     key, check_key = (SecretKey(derive_account(seed, name).key) for name in ("meter", "check meter"))
     device = DeviceMeter(key, meter_id=METER)
@@ -84,7 +84,7 @@ def most_unnoticed_bps(series: Series, seed: int, *, is_checked: bool) -> int:
     kit = Kit(
         series=series, key=key, other_key=key, check_key=check_key, rng=Random(f"{seed}:fault"), fault_s=0
     )
-    checked = list(grid_meter(clean, kit)) if is_checked else []
+    checked = list(worst_grid_meter(clean, kit)) if is_checked else []
     schedule = PeriodSchedule(series.boundaries_s)
     specs = [_spec(series, METER, series.boundaries_s[0])]
     if is_checked:

@@ -18,14 +18,15 @@ from rwa_sim.oracle_faults.setup import CHECK_METER, Kit, Readings, Setup
 ALL_BPS = 10_000
 CHECK_ERROR_BPS = 50  # a meter of class 0.5
 CLOUDLESS_PERCENT = 89
+BESIDE = f", the grid operator's meter beside it {CHECK_ERROR_BPS / 100} % too high"
 SEARCHED = {"23b": False, "23e": True}  # with the check meter or without
 
 
 def gateway_cases() -> list[Case]:
     """The cases; those of `SEARCHED` are given their inflation by `at_most`."""
 
-    def case(letter: str, text: str, readings: Any, *, is_checked: bool = False, **terms: Any) -> Case:
-        setup = Setup(readings=readings, check=grid_meter if is_checked else None)
+    def case(letter: str, text: str, readings: Any, check: Any = None, **terms: Any) -> Case:
+        setup = Setup(readings=readings, check=check)
         return Case(number=23, letter=letter, text=text, setup=setup, **terms)
 
     return [
@@ -34,9 +35,9 @@ def gateway_cases() -> list[Case]:
         case(
             "c", f"the gateway invents {CLOUDLESS_PERCENT} % of a cloudless sky", _cloudless, is_measured=True
         ),
-        case("d", "the same, and the grid operator's meter checks it", _cloudless, is_checked=True),
-        case("e", "the most with a check meter", inflated(ALL_BPS), is_checked=True, is_measured=True),
-        case("f", "a percent more than that", inflated(ALL_BPS), is_checked=True),
+        case("d", "the same, and the grid operator's meter checks it", _cloudless, grid_meter),
+        case("e", "the most with a check meter", inflated(ALL_BPS), worst_grid_meter, is_measured=True),
+        case("f", "a percent more than that", inflated(ALL_BPS), worst_grid_meter),
     ]
 
 
@@ -44,11 +45,11 @@ def at_most(case: Case, most_bps: Mapping[str, int]) -> Case:
     """Cases 23b and 23e at the inflation that was found to be the most that nobody notices, 23f beyond it."""
     if case.key in most_bps:
         bps = most_bps[case.key]
-        beside = ", the grid operator's meter beside it" if SEARCHED[case.key] else ""
+        beside = BESIDE if SEARCHED[case.key] else ""
         text = f"every rise {_percent(bps)}, the most that no rule notices{beside}"
     elif case.key == "23f":
         bps = most_bps["23e"] + ALL_BPS // 100
-        text = f"every rise {_percent(bps)}, the grid operator's meter beside it"
+        text = f"every rise {_percent(bps)}{BESIDE}"
     else:
         return case
     return replace(case, text=text, setup=replace(case.setup, readings=inflated(bps)))
@@ -66,9 +67,13 @@ def inflated(bps: int) -> Any:
 
 def grid_meter(readings: Readings, kit: Kit) -> Readings:
     """The grid operator's meter, with a key that the gateway does not have."""
-    return streams.seen_again(
-        readings, key=kit.check_key, meter_id=CHECK_METER, rng=kit.rng, most_bps=CHECK_ERROR_BPS
-    )
+    error_bps = kit.rng.randint(-CHECK_ERROR_BPS, CHECK_ERROR_BPS)
+    return streams.seen_again(readings, key=kit.check_key, meter_id=CHECK_METER, error_bps=error_bps)
+
+
+def worst_grid_meter(readings: Readings, kit: Kit) -> Readings:
+    """The same at the edge of its class: it reads as much too high as it may."""
+    return streams.seen_again(readings, key=kit.check_key, meter_id=CHECK_METER, error_bps=CHECK_ERROR_BPS)
 
 
 def _cloudless(readings: Iterable[MeterReading], kit: Kit) -> Iterable[MeterReading]:

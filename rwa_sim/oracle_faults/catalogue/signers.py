@@ -119,7 +119,8 @@ def rotate(world: World, seed: int) -> None:
 
 
 def _ripcord(world: World, signed: SignedReport, now_s: int) -> bool:
-    if signed.report.period_id == 1 and world.desk.bring(signed, now_s):
+    is_new = not world.note.is_open(1, 0)
+    if signed.report.period_id == 1 and is_new and world.desk.bring(signed, now_s):
         world.note.pull_ripcord("more than the sky", now_s + DAY_S // 2)
         world.notices.add("ripcord", now_s + DAY_S // 2, 1)
         return world.finish(signed)

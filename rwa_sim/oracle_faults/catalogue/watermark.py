@@ -22,7 +22,7 @@ from rwa_sim.oracle_faults.series import Series
 from rwa_sim.oracle_faults.world import World
 
 HOUR_S = 3_600
-FOUND_AFTER_S = 15 * DAY_S  # after the payout
+FOUND_AFTER_S = 15 * DAY_S  # after the close; the report is final on the twelfth day
 
 
 def watermark_cases(series: Series, at_s: int) -> list[Case]:
