@@ -16,13 +16,21 @@ from oracles.adapters.replay import ReplayConfig, replay
 from oracles.adapters.sunspec import energy_point, register_wh_down
 from oracles.devices.meter import DeviceMeter
 from oracles.faults.files import Row, label_of
+from oracles.keys import SecretKey
 from oracles.registry import AssetRegistry
 from oracles.schema import MeterReading
 from rwa_sim.errors import InputError, MalformedReading
 from rwa_sim.oracle_faults.notices import Notices
+from rwa_sim.oracle_faults.series import Series
 from rwa_sim.oracle_faults.setup import CHECK_METER, METER, Kit, Readings, Setup
 
 _SUNSPEC_MODEL, _SUNSPEC_WORDS = 103, 52
+
+
+def true_readings(series: Series, key: SecretKey) -> tuple[MeterReading, ...]:
+    """The series as its meter signs it."""
+    device = DeviceMeter(key, meter_id=METER)
+    return tuple(device.read(at_s, wh) for at_s, wh in series.registers)
 
 
 class Delivery:
@@ -44,7 +52,7 @@ class Delivery:
         if self._setup.changes_readings:
             self._compare_with_truth()
         if self._setup.check is not None:
-            checked = self._setup.check(self._truth(), self._kit)
+            checked = self._setup.check(self._kit.truth, self._kit)
             self._pending += [(CHECK_METER, reading) for reading in checked]
 
     def until(self, now_s: int) -> list[MeterReading]:
@@ -74,23 +82,19 @@ class Delivery:
         """When the last reading came in."""
         return self._now_s
 
-    def _truth(self) -> list[MeterReading]:
-        device = DeviceMeter(self._kit.key, meter_id=METER)
-        return [device.read(at_s, wh) for at_s, wh in self._kit.series.registers]
-
     def _spoilt(self) -> Iterable[MeterReading]:
         setup = self._setup
         if setup.rows is not None:
             return self._from_file(setup.rows)
         if setup.words is not None:
             return self._from_modbus(setup.words)
-        readings: Readings = self._truth()
+        readings: Readings = self._kit.truth
         return setup.readings(readings, self._kit) if setup.readings is not None else readings
 
     def _compare_with_truth(self) -> None:
         """The fault begins with the first true reading that is not there, or not with its signature."""
         arriving = {(r.read_at_s, r.register_wh, r.received_at_s): r for r in self.said}
-        for reading in self._truth():
+        for reading in self._kit.truth:
             found = arriving.get((reading.read_at_s, reading.register_wh, reading.received_at_s))
             if found is None or found.signature != reading.signature or found.raw != reading.raw:
                 self._notices.begin_fault(reading.read_at_s)

@@ -11,7 +11,7 @@ LATENCY    From the first reading, entry or report at fault to the first thing n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -21,11 +21,12 @@ from rwa_sim.errors import InputError, UnknownName
 from rwa_sim.oracle_faults.catalogue import CLASSES, Case, cases
 from rwa_sim.oracle_faults.catalogue.gateway import SEARCHED, at_most
 from rwa_sim.oracle_faults.deal import NoteDeal, feed_terms
+from rwa_sim.oracle_faults.delivery import true_readings
 from rwa_sim.oracle_faults.notices import Detection
 from rwa_sim.oracle_faults.record import YearCheck, check_record, most_unnoticed_bps
 from rwa_sim.oracle_faults.series import Series
 from rwa_sim.oracle_faults.setup import Setup
-from rwa_sim.oracle_faults.world import World
+from rwa_sim.oracle_faults.world import World, meter_key
 
 DAY_S = 86_400
 GATEWAY = 23
@@ -130,11 +131,13 @@ def run_faults(
     seed: int,
     classes: Sequence[int],
     progress: Progress = lambda what, done, total: None,
+    keys: Collection[str] | None = None,
     feed: FeedTerms | None = None,
 ) -> Result:
     """Play the clean series and every case of the chosen classes.
 
     Args:
+        keys: play only these cases of them, such as 4b; all of them if not given.
         feed: what holds a report on chain; the defaults if not given.
 
     Raises:
@@ -142,6 +145,7 @@ def run_faults(
     """
     at_s = fault_instant_s(series)
     chosen = [case for case in cases(series, at_s, seed) if case.number in classes]
+    chosen = [case for case in chosen if keys is None or case.key in keys]
     most_bps = {}
     if GATEWAY in classes:
         most_bps = {
@@ -171,6 +175,7 @@ class _Stage:
     ) -> None:
         self.series = series
         self._seed, self._fault_s = seed, fault_s
+        self._truth = true_readings(series, meter_key(seed))
         issue_s, face_usd6 = series.boundaries_s[0], series.face_usd6
         self._notes = {
             first_wh: NoteDeal(
@@ -188,7 +193,7 @@ class _Stage:
         """The world of a setup after its end, the chain as it was before."""
         note = self._notes[setup.first_register_wh]
         with note.rolled_back():
-            world = World(self.series, note, setup, seed=self._seed, fault_s=self._fault_s)
+            world = World(self.series, note, setup, seed=self._seed, fault_s=self._fault_s, truth=self._truth)
             world.play()
         return world
 

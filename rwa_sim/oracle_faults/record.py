@@ -11,7 +11,6 @@ from random import Random
 
 from oracles.adapters.replay import register_down
 from oracles.clear_sky import sky_table
-from oracles.devices.meter import DeviceMeter
 from oracles.faults.readings import inflated
 from oracles.guard import DAY_S, PeriodGuard
 from oracles.keys import SecretKey
@@ -22,6 +21,7 @@ from oracles.schema import MeterReading, Quality, TimeSync
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.oracle_faults.catalogue.gateway import ALL_BPS, worst_grid_meter
 from rwa_sim.oracle_faults.deal import ASSET
+from rwa_sim.oracle_faults.delivery import true_readings
 from rwa_sim.oracle_faults.series import Series
 from rwa_sim.oracle_faults.setup import CHECK_METER, METER, Kit
 
@@ -79,10 +79,15 @@ def most_unnoticed_bps(series: Series, seed: int, *, is_checked: bool) -> int:
         is_checked: the grid operator's meter stands beside it, at the edge of its class.
     """
     key, check_key = (SecretKey(derive_account(seed, name).key) for name in ("meter", "check meter"))
-    device = DeviceMeter(key, meter_id=METER)
-    clean = [device.read(at_s, wh) for at_s, wh in series.registers]
+    clean = true_readings(series, key)
     kit = Kit(
-        series=series, key=key, other_key=key, check_key=check_key, rng=Random(f"{seed}:fault"), fault_s=0
+        series=series,
+        truth=clean,
+        key=key,
+        other_key=key,
+        check_key=check_key,
+        rng=Random(f"{seed}:fault"),
+        fault_s=0,
     )
     checked = list(worst_grid_meter(clean, kit)) if is_checked else []
     schedule = PeriodSchedule(series.boundaries_s)

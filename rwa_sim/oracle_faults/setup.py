@@ -23,9 +23,10 @@ METER, NEIGHBOUR, CHECK_METER = "PV-1", "PV-2", "GRID-1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kit:
-    """What an injector may use: the devices' keys, chance, and where the fault lies."""
+    """What an injector may use: the truth, the devices' keys, chance, and where the fault lies."""
 
     series: Series
+    truth: tuple[MeterReading, ...]  # as the meter signs it
     key: SecretKey
     other_key: SecretKey
     check_key: SecretKey

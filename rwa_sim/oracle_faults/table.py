@@ -110,7 +110,8 @@ def page(results: Sequence[Result], command: str) -> str:
         + command
         + "`; same seed, same bytes. Every case runs from the meter to the payout: readings,",
         f"intake, {NODES} nodes (f = {FAULTS}, {QUORUM} signatures), guard, invoice, bank statement, report,",
-        f"`CashflowFeed` (window {WINDOW_S // 3_600} h, bounds, one honest watcher, arbiter), `Waterfall`, coupon. The payout is held against that of the same months without the fault.",
+        f"`CashflowFeed` (window {WINDOW_S // 3_600} h, bounds, one honest watcher, arbiter), `Waterfall`, coupon. The",
+        "payout is held against that of the same months without the fault.",
         "",
         "## Classes",
         "",

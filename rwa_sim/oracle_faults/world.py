@@ -20,7 +20,7 @@ from oracles.keys import SecretKey
 from oracles.network import DEFAULT_TTL_S, OracleNetwork, signer_addresses
 from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
-from oracles.schema import SignedReport
+from oracles.schema import MeterReading, SignedReport
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.domain.money import USD6
 from rwa_sim.oracle_faults.billing import PAY_AFTER_S, Billing
@@ -44,6 +44,11 @@ class Ledger:
     undivided_usd6: int = 0
 
 
+def meter_key(seed: int) -> SecretKey:
+    """Key of the plant's meter under a seed."""
+    return SecretKey(derive_account(seed, "meter").key)
+
+
 class World:
     """One case on one deployment. `play` may be called once.
 
@@ -52,11 +57,21 @@ class World:
         signed: the last report that the nodes signed, by period.
     """
 
-    def __init__(self, series: Series, note: NoteDeal, setup: Setup, *, seed: int, fault_s: int) -> None:
+    def __init__(
+        self,
+        series: Series,
+        note: NoteDeal,
+        setup: Setup,
+        *,
+        seed: int,
+        fault_s: int,
+        truth: tuple[MeterReading, ...],
+    ) -> None:
         self.series, self.note, self.setup = series, note, setup
         self.kit = Kit(
             series=series,
-            key=SecretKey(derive_account(seed, "meter").key),
+            truth=truth,
+            key=meter_key(seed),
             other_key=SecretKey(derive_account(seed, "meter 2").key),
             check_key=SecretKey(derive_account(seed, "check meter").key),
             rng=Random(f"{seed}:fault"),

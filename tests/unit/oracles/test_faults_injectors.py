@@ -26,13 +26,15 @@ from oracles.adapters.statement_notes import note_statement
 from oracles.devices.trust_account import Statement, StatementLine, to_camt053
 from oracles.eip712 import report_digest
 from oracles.faults import files, nodes, readings
+from oracles.faults.records import correction_of
 from oracles.keys import SecretKey, recover_address
 from oracles.periods import close
 from oracles.registers import RegisterTracker
 from oracles.registry import AssetRegistry
 from oracles.reporting import Proposal, deviations, equivocators
-from oracles.schema import EntryKind, Quality
+from oracles.schema import EntryKind, Observation, Quality
 from oracles.wire import matches_raw
+from rwa_sim.errors import InputError
 
 KEY = SecretKey(kit.key("meter-1"))
 OTHER = SecretKey(kit.key("new meter"))
@@ -183,10 +185,50 @@ def test_imputed_is_marked_as_substitute():
 
 
 def test_inflated_multiplies_every_rise_after_an_instant():
-    found = list(readings.inflated(stream(), key=KEY, start_s=START, percent=150))
+    found = list(readings.inflated(stream(), key=KEY, start_s=START, times=150))
     rises = [b.register_wh - a.register_wh for a, b in pairwise(found)]
 
     assert rises == [1_000] * 99 + [1_500] * (HOURS - 100)
+
+
+def test_seen_again_is_the_same_energy_by_another_meter_with_its_error():
+    found = list(readings.seen_again(stream(), key=OTHER, meter_id="grid", error_bps=-50))
+    spec = kit.spec("grid", public_key=OTHER.public_key)
+
+    assert [each.register_wh for each in found] == [hour * 995 for hour in range(1, HOURS + 1)]
+    assert all(spec.has_signed(each) and matches_raw(each) for each in found)
+    assert {each.meter_id for each in found} == {"grid"}
+
+
+def test_correction_of_withdraws_what_was_false_and_says_the_true_register():
+    given = stream()
+    said, truth_wh = list(WINDOWED["raised"](given)), {each.read_at_s: each.register_wh for each in given}
+    terms = {"start_s": START, "end_s": END, "reason": "reference meter"}
+
+    record = correction_of(said, truth_wh, **terms)
+    lasting = correction_of(said, truth_wh, **terms, goes_on=True)
+
+    assert (record.from_seq, record.to_seq, record.at_s) == (101, 110, END)
+    assert (record.register_wh, record.raw_wh) == (110_000, 110_000)
+    assert (lasting.register_wh, lasting.raw_wh) == (110_000, 110_005)
+    with pytest.raises(InputError, match="a time with readings"):
+        correction_of(said, truth_wh, start_s=END + 1, end_s=END + 2, reason="reference meter")
+
+
+def test_a_corrected_register_is_the_truth_again():
+    said = list(readings.raised(stream(), key=KEY, start_s=START, end_s=T0 + HOURS * HOUR_S, by_wh=500))
+    truth_wh = {each.read_at_s: each.register_wh for each in stream()}
+    tracker = RegisterTracker(kit.spec())
+    for reading in said:
+        tracker.add(reading)
+    close(kit.months().period(1), [tracker])
+    raised_wh = tracker.watermark_wh
+
+    tracker.correct(
+        correction_of(said, truth_wh, start_s=START, end_s=END, reason="reference meter", goes_on=True)
+    )
+
+    assert (raised_wh, tracker.watermark_wh) == (HOURS * 1_000 + 500, HOURS * 1_000)
 
 
 def test_repeated_only_repeats():
@@ -328,6 +370,40 @@ def test_signed_by_and_high_s_make_what_the_chain_must_refuse():
     assert set(forged.signatures) <= set(signed.signatures)
     assert recover_address(digest, nodes.with_high_s(signed).signatures[0]) is None
     assert nodes.with_high_s(signed).signatures[1:] == signed.signatures[1:]
+
+
+def test_within_tolerance_claims_a_share_of_each_rise_and_says_the_same_again():
+    lie = nodes.WithinTolerance(200)
+
+    def claimed_wh(period_id, register_wh):
+        honest = Observation(
+            asset_id=bytes(32),
+            period_id=period_id,
+            revision=0,
+            register_wh=register_wh,
+            credited_usd6=0,
+            completeness_bps=10_000,
+            readings_root=bytes(32),
+            observer=kit.FEED,
+        )
+        return lie(honest).register_wh
+
+    assert claimed_wh(1, 10_000) == 10_200
+    assert claimed_wh(1, 10_200) == 10_200, "asked with its own claim"
+    assert claimed_wh(2, 20_000) == 20_000 + (20_000 - 10_200) * 2 // 100
+
+
+def test_contradicting_is_a_second_report_with_one_signature():
+    network, signed = signed_report()
+    key = SecretKey(kit.node_keys()[2])
+    second = nodes.contradicting(network.config, signed, key)
+
+    assert second.report.registers_wh == tuple(each * 2 for each in signed.report.registers_wh)
+    assert equivocators(network.config, signed, second) == (key.address,)
+    mine = nodes.signature_of(network.config, signed, key.address)
+    assert recover_address(report_digest(network.config, signed.report), mine) == key.address
+    with pytest.raises(InputError, match="signatures"):
+        nodes.signature_of(network.config, second, SecretKey(kit.node_keys()[1]).address)
 
 
 def test_equivocators_are_those_who_signed_both():

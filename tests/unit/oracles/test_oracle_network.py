@@ -14,6 +14,8 @@ sign
 ├── report not made from observations  ReportRejected (each field)
 ├── second, different report           EquivocationRefused; the first is signed again
 └── a period that is not next          ReportRejected
+rotation
+└── a signer set that takes over       begins after what is final on chain, and takes nothing twice
 memory
 └── many periods                       a node keeps the last ones, and no more; older ones it refuses
 """
@@ -410,6 +412,25 @@ def test_accept_final_without_a_quorum_is_refused(spoil, error):
         kit.network().nodes[0].accept_final(spoilt)
     with pytest.raises(ReportRejected, match="another configuration"):
         verify_signed_report(kit.config(chain_id=1), signed)
+
+
+def test_a_signer_set_that_takes_over_begins_after_what_is_final():
+    before = kit.network()
+    before.feed(kit.hourly([hour * 1_000 for hour in range(1, 1_417)]))
+    first = before.close_period(1, kit.utc_s(2026, 2, 2))
+    second_config = kit.config(config_count=2)
+    after = OracleNetwork(
+        second_config, kit.node_keys(), schedule=kit.months(), registry=AssetRegistry([kit.spec()])
+    )
+    after.feed(kit.hourly([hour * 1_000 for hour in range(1, 1_417)]))
+    with pytest.raises(ReportRejected, match="another configuration"):
+        after.nodes[0].accept_final(first)
+
+    after.know_final(first.report)
+
+    assert after.close_period(2, kit.utc_s(2026, 3, 2)).report.config_digest == second_config.digest
+    with pytest.raises(ReportRejected, match="period 3 is next"):
+        after.know_final(first.report)
 
 
 def test_network_with_keys_of_other_signers_is_refused():
