@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from oracles.keys import SecretKey
 from oracles.schema import MeterReading, Quality
@@ -23,7 +23,14 @@ DAY_S = 86_400
 # ── device ─────────────────────────────────────────────────────────────────
 
 
-def resigned(reading: MeterReading, key: SecretKey, **changes: Any) -> MeterReading:
+class Signing(Protocol):
+    """What signs: a device's key, or a stand-in where nobody looks at signatures."""
+
+    def sign(self, digest: bytes) -> bytes:
+        """The signature of a digest."""
+
+
+def resigned(reading: MeterReading, key: Signing, **changes: Any) -> MeterReading:
     """The reading with other fields, signed anew by the device."""
     changed = replace(reading, **changes)
     raw = encode_line(
@@ -165,7 +172,7 @@ def fallen(
 
 
 def inflated(
-    readings: Iterable[MeterReading], *, key: SecretKey, start_s: int, times: int, per: int = _PERCENT
+    readings: Iterable[MeterReading], *, key: Signing, start_s: int, times: int, per: int = _PERCENT
 ) -> Iterator[MeterReading]:
     """After an instant every rise is `times` / `per` of the true one."""
     base_wh: int | None = None

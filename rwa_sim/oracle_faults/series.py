@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from importlib.util import find_spec
 from pathlib import Path
 
 from oracles.adapters.clock import LabelClock
@@ -20,7 +21,7 @@ from oracles.clear_sky import PvSite, fit_response, sky_table
 from oracles.guard import DAY_S, PeriodGuard
 from oracles.periods import calendar_boundaries
 from rwa_sim.domain.money import USD6
-from rwa_sim.errors import DataMissing
+from rwa_sim.errors import DataMissing, ExtraMissing
 from rwa_sim.scenario import BUILT_IN, data_folders
 
 SHIPPED, NREL = "shipped", "nrel"
@@ -60,6 +61,16 @@ class Series:
         return max((wh for at_s, wh in self.registers if at_s <= instant_s), default=0)
 
 
+def require_series(name: str) -> None:
+    """Check that what a series needs is here, without reading it.
+
+    Raises: as `load_series`.
+    """
+    if find_spec("pvlib") is None:
+        raise ExtraMissing(package="pvlib", extra="pv", purpose="the clear-sky bound")
+    _path(name)
+
+
 def load_series(name: str) -> Series:
     """The series of that name.
 
@@ -72,7 +83,7 @@ def load_series(name: str) -> Series:
 
 def _shipped() -> Series:
     config = ReplayConfig(
-        path=_find("data/plant_1mwp.csv", BUILT_IN),
+        path=_path(SHIPPED),
         time_column="interval_start",
         value_column="energy_wh",
         value_kind="interval_energy",
@@ -98,7 +109,7 @@ def _shipped() -> Series:
 
 def _nrel() -> Series:
     config = ReplayConfig(
-        path=_find("pv_nrel_serf_east/system_50_ac_power_15min.csv.gz", data_folders()),
+        path=_path(NREL),
         time_column="measured_on",
         value_column="ac_power_2",
         value_kind="power",
@@ -175,7 +186,12 @@ def _quarters(points: Sequence[Point], interval_s: int) -> list[Point]:
     ]
 
 
-def _find(name: str, folders: Sequence[Path]) -> Path:
+def _path(series: str) -> Path:
+    folders: Sequence[Path]
+    if series == NREL:
+        name, folders = "pv_nrel_serf_east/system_50_ac_power_15min.csv.gz", data_folders()
+    else:
+        name, folders = "data/plant_1mwp.csv", BUILT_IN
     for folder in folders:
         if (folder / name).is_file():
             return folder / name

@@ -89,7 +89,7 @@ def clean_lines(result: Result) -> tuple[str, ...]:
     clean, year = result.clean, result.clean.year
     held = ", ".join(f"{rule} {count}" for rule, count in sorted(year.held.items())) or "none"
     return (
-        f"clean series: paid {usd_text(clean.paid_usd6)} USD, false holds {len(clean.holds)}",
+        f"clean series: paid {usd_text(clean.paid_usd6)} USD, false holds and disputes {len(clean.holds)}",
         f"guard over the whole record, {year.months} months, {year.days} days: months held: {held}",
     )
 

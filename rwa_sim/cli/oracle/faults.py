@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -38,7 +38,9 @@ def register(oracle: typer.Typer) -> None:
         write: Annotated[
             Path | None, typer.Option(help="Also write the page, in Markdown, to this file.")
         ] = None,
-        quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+        quiet: Annotated[
+            bool, typer.Option("--quiet", help="No progress display; there is none for both series at once.")
+        ] = False,
     ) -> None:
         """Inject every class of oracle fault, and show what it paid wrongly.
 
@@ -58,7 +60,7 @@ def register(oracle: typer.Typer) -> None:
             if path is not None and path.is_dir():
                 raise InputError(where=str(path), key=option, expected="a file", got="a folder")
         names = ("shipped", "nrel") if series is SeriesName.BOTH else (series.value,)
-        results = [_run(name, seed, numbers, quiet) for name in names]
+        results = _run_all(names, seed, numbers, quiet)
         for result in results:
             _print(result)
         if json_path is not None:
@@ -75,6 +77,22 @@ def register(oracle: typer.Typer) -> None:
             raise ResultFailed(
                 f"oracle faults: expected no wrong payout and no false hold, got {', '.join(missed)}"
             )
+
+
+def _run_all(names: Sequence[str], seed: int, classes: tuple[int, ...], quiet: bool) -> list[Result]:
+    """The results in the order of the names. Each series has a chain of its own, so each may have a process."""
+    if len(names) == 1:
+        return [_run(names[0], seed, classes, quiet)]
+    from concurrent.futures import ProcessPoolExecutor
+    from functools import partial
+    from multiprocessing import get_context
+
+    from rwa_sim.oracle_faults.series import require_series
+
+    for name in names:
+        require_series(name)
+    with ProcessPoolExecutor(len(names), mp_context=get_context("spawn")) as pool:
+        return list(pool.map(partial(_run, seed=seed, classes=classes, quiet=True), names))
 
 
 def _run(name: str, seed: int, classes: tuple[int, ...], quiet: bool) -> Result:

@@ -62,8 +62,8 @@ def watermark_cases(series: Series, at_s: int) -> list[Case]:
         ),
         Case(
             number=32, letter="e", text=found.text, setup=found.setup,
-            recovers="nobody can know before it is paid; the meter's parties correct the last final report, and the "
-            "next coupon is short by what was paid early",
+            recovers="nobody can know before it is paid; a record of the meter's parties lowers the register of the "
+            "last final report, and the next invoice, and with it the next coupon, is short by what was paid early",
         ),
     ]  # fmt: skip
 
