@@ -128,7 +128,7 @@ THRESHOLD_KEY = {Trigger.ENERGY: "threshold_kwh", Trigger.CREDIT: "threshold_usd
 
 
 class WaterfallSection(Section):
-    """Cash trigger, breach triggers and default terms."""
+    """Cash trigger (`energy`, `credit`, or `schedule`: every report distributes), breach triggers, default terms."""
 
     trigger: Trigger = Field(strict=False)
     threshold_kwh: Annotated[int, Field(ge=0, le=10**12)] = 0

@@ -165,6 +165,7 @@ def make(market: Market, *, classes=None, steps=None, **changes):
     ("what", "actual", "bound", "changes"),
     [
         ("threshold", 0, 1, {"threshold": 0, "periodCount": 0}),
+        ("threshold", 1, 0, {"trigger": 2, "threshold": 1, "periodCount": 0}),
         ("periodCount", 0, 1, {"periodCount": 0, "classes": []}),
         ("classes", 0, 8, {"classes": [], "steps": []}),
         ("classes", 9, 8, {"classes": [{}] * 9, "steps": []}),

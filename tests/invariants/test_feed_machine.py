@@ -92,7 +92,7 @@ class FeedMachine(RuleBasedStateMachine):
         ahead=st.sampled_from((1, 1, 1, 1, 0, 0, 2, -1)),
         rise=st.sampled_from((1, 1, 0, 2)),
         wh=st.integers(0, 2),
-        full=st.sampled_from((True, True, False)),
+        full=st.sampled_from((True, True, True, False)),
     )
     def transmit(self, ahead: int, rise: int, wh: int, full: bool) -> None:
         period, last, now = self.last + ahead, self.last, self.open
@@ -127,7 +127,7 @@ class FeedMachine(RuleBasedStateMachine):
             self.open = Open(period, revision, register, self.market.now_s, status)
 
     @precondition(lambda self: self.fits("Pending"))
-    @rule(who=st.sampled_from((0, 1)), late=st.sampled_from((False, False, False, True)))
+    @rule(who=st.sampled_from((0, 1)), late=st.sampled_from((False,) * 7 + (True,)))
     def dispute(self, who: int, late: bool) -> None:
         now, challenger = self.open, self.payees[who]
         period, revision = (now.period, now.revision) if now else (1, 0)
@@ -150,9 +150,11 @@ class FeedMachine(RuleBasedStateMachine):
             now.status, now.challenger = "Disputed", challenger
 
     @precondition(lambda self: self.fits("Held", "Disputed"))
-    @rule(stands=st.booleans())
-    def resolve(self, stands: bool) -> None:
+    @rule(stands=st.booleans(), blocks=st.booleans())
+    def resolve(self, stands: bool, blocks: bool) -> None:
         now = self.open
+        if blocks and now and now.challenger is not None:
+            self.set_blocked(self.market.deal.sponsor if stands else now.challenger, True)
         period, revision = (now.period, now.revision) if now else (1, 0)
         expected = "" if now and now.status in ("Held", "Disputed") else "WrongStatus"
         if not expected and stands and self.pulled:
@@ -190,17 +192,16 @@ class FeedMachine(RuleBasedStateMachine):
         self.final[self.open.period] = (self.open.revision, self.open.wh)
         self.open = None
 
-    @precondition(lambda self: (self.open is not None and self.open.status == "Disputed") or self.blocked)
-    @rule(who=st.sampled_from((0, 1, 2)))
-    def block(self, who: int) -> None:
-        account = self.payees[who]
-        self.blocked ^= {account.label}
-        block(self.market, account, account.label in self.blocked)
+    def set_blocked(self, who: Account, blocked: bool) -> None:
+        self.blocked = self.blocked | {who.label} if blocked else self.blocked - {who.label}
+        block(self.market, who, blocked)
 
     @precondition(lambda self: self.parked or self.tried % 7 == 0)
-    @rule(who=st.sampled_from((0, 1, 2)))
-    def release(self, who: int) -> None:
+    @rule(who=st.sampled_from((0, 1, 2)), unblocks=st.booleans())
+    def release(self, who: int, unblocks: bool) -> None:
         account = self.payees[who]
+        if unblocks:
+            self.set_blocked(account, False)
         expected = "" if self.parked[account.label] else "NoBondParked"
         if not expected and account.label in self.blocked:
             expected = "BondNotReceivable"
@@ -213,7 +214,7 @@ class FeedMachine(RuleBasedStateMachine):
         ):
             del self.parked[account.label]
 
-    @precondition(lambda self: self.pulled or self.tried % 4 == 0)
+    @precondition(lambda self: self.tried % 3 == 0)
     @rule()
     def ripcord(self) -> None:
         (self.plant.reset if self.pulled else self.plant.pull)()
@@ -260,7 +261,7 @@ def deployed():
 
 
 def test_any_life_of_reports_keeps_bonds_and_finality(deployed):
-    run_state_machine_as_test(FeedMachine, settings=settings(max_examples=25, stateful_step_count=40))
+    run_state_machine_as_test(FeedMachine, settings=settings(max_examples=14, stateful_step_count=50))
 
     wanted = {"transmit", "dispute", "resolve", "finalise", "release", "corrected"}
     wanted |= {"transmit: StaleReport", "transmit: OtherReportOpen", "dispute: ChallengeWindowOver"}

@@ -109,6 +109,12 @@ def test_an_oversized_file_is_refused(tmp_path):
         ("nameplate_w = 1_000_000", "nameplate_w = 0", "asset.nameplate_w", "greater than 0"),
         ('trigger = "energy"', 'trigger = "mood"', "waterfall.trigger", "'energy', 'credit' or 'schedule'"),
         ("threshold_kwh = 90_000", 'threshold_usd = "5"', "waterfall", "threshold_kwh. above zero"),
+        (
+            'trigger = "energy"',
+            'trigger = "schedule"',
+            "waterfall",
+            "no key .threshold_kwh. for trigger .schedule.",
+        ),
         ("quorum = 3", "quorum = 1", "oracle", "quorum. from 2 to 4"),
         ("fault_tolerance = 1", "fault_tolerance = 2", "oracle", "nodes. above 3 x fault_tolerance"),
         ("participants = 12", "participants = 1", "market.participants", "greater than or equal to 2"),

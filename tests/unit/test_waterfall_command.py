@@ -162,6 +162,13 @@ def test_energy_is_a_trigger_too(tmp_path):
     assert distributed["available_usd"] == "125000.000000"
 
 
+def test_by_schedule_every_period_distributes_whatever_came_in(tmp_path):
+    text = EXAMPLE.replace("maturity = 2027-01-01", 'maturity = 2027-01-01\ntrigger = "schedule"')
+    text = text.replace('"120000"', '"0"').replace('collections_usd = "5000"', 'collections_usd = "0"')
+
+    assert [period["distributed"] for period in periods(write(tmp_path, text))] == [True, True]
+
+
 def test_two_fees_of_one_payee_have_names_of_their_own(tmp_path):
     twice = '[[step]]\nkind = "fee"\npayee = "servicer"\nfixed_usd = "3"\n\n'
     text = EXAMPLE.replace("[[step]]", twice + "[[step]]", 1)

@@ -23,8 +23,8 @@ uint256 constant MAX_STEPS = 16;
 ///
 /// LIFE. report -> write-down -> accrue -> default? -> trigger met? -> steps in order -> coupons.
 /// CASH GUARD. Never more than the bank credited (the report) and never more than has arrived (the balance):
-/// missing cash holds the distribution, it does not shrink it. Cash sent here unasked is not distributed. While the feed's
-/// ripcord is pulled nothing held is distributed either.
+/// missing cash holds the distribution, it does not shrink it. Cash sent here unasked is not distributed. While the
+/// feed's ripcord is pulled nothing held is distributed either.
 /// CORRECTIONS. A corrected report may show less than the one before. Nothing is taken back from holders: what was
 /// allocated stays allocated, and new credits first make up for what was paid too much. Energy likewise.
 /// ROUNDINGS. Accruals and shares are rounded down; the steps only add and subtract.

@@ -2,7 +2,8 @@
 pragma solidity 0.8.37;
 
 /// @title ICashflowFeed
-/// @notice Signed reports per asset and period, final one after another: cumulative energy and cumulative cash credited.
+/// @notice Signed reports per asset and period, final one after another: cumulative energy and cumulative cash
+///         credited.
 /// @dev | name              | scale       | example                                   |
 ///      | `registerWh`      | 1 Wh        | 2_500_000 = 2.5 MWh since commissioning   |
 ///      | `creditedUsd6`    | 1e6         | 1_000_000 = one dollar since issue        |
@@ -22,8 +23,8 @@ interface ICashflowFeed {
         Final
     }
 
-    /// @notice What the signers sign (EIP-712). Both arrays are sorted ascending, one value per observer. `revision` is 0
-    ///         for the first report of a period; a later one takes the earlier one's place.
+    /// @notice What the signers sign (EIP-712). Both arrays are sorted ascending, one value per observer. `revision` is
+    ///         0 for the first report of a period; a later one takes the earlier one's place.
     struct Report {
         bytes32 configDigest;
         bytes32 assetId;
@@ -192,7 +193,12 @@ interface ICashflowFeed {
     error SignersDiffer(address first, address second);
 
     event AssetRegistered(
-        bytes32 indexed assetId, bytes32 configDigest, uint8 quorum, uint256 signerCount, address sink, AssetConfig config
+        bytes32 indexed assetId,
+        bytes32 configDigest,
+        uint8 quorum,
+        uint256 signerCount,
+        address sink,
+        AssetConfig config
     );
     event SignersRotated(
         bytes32 indexed assetId,
@@ -227,8 +233,9 @@ interface ICashflowFeed {
         bytes32 readingsRoot,
         uint256 signatureCount
     );
-    /// @notice A bound is exceeded: nothing is clamped, nothing is paid until the arbiter decides. `what` is "nameplate"
-    ///         (Wh in the period), "completeness" (1e4) or "price" (1e6, cumulative), the first that is exceeded.
+    /// @notice A bound is exceeded: nothing is clamped, nothing is paid until the arbiter decides. `what` is
+    ///         "nameplate" (Wh in the period), "completeness" (1e4) or "price" (1e6, cumulative), the first that is
+    ///         exceeded.
     event ReportHeld(
         bytes32 indexed assetId,
         uint64 indexed periodId,
@@ -281,8 +288,8 @@ interface ICashflowFeed {
     event RipcordReset(bytes32 indexed assetId, address indexed by);
 
     /// @notice Names an asset's signers, bounds and window. Admin only, once.
-    /// @dev Errors in order of precedence: AssetAlreadyRegistered, InvalidConfig (signers, quorum, sink, firstPeriodStart,
-    ///      completeness, arbiter, bondToken, bondAmount, forfeitTo), SignersNotAscending.
+    /// @dev Errors in order of precedence: AssetAlreadyRegistered, InvalidConfig (signers, quorum, sink,
+    ///      firstPeriodStart, completeness, arbiter, bondToken, bondAmount, forfeitTo), SignersNotAscending.
     function registerAsset(bytes32 assetId, AssetConfig calldata config) external;
 
     /// @notice Puts another signer set in the place of the one in force. Admin only. Accepted values, revisions and an
@@ -290,9 +297,10 @@ interface ICashflowFeed {
     /// @dev Errors in order of precedence: UnknownAsset, InvalidConfig (signers, quorum), SignersNotAscending.
     function rotateSigners(bytes32 assetId, address[] calldata signers, uint8 quorum, uint8 faultTolerance) external;
 
-    /// @notice Takes a signed report: of the period after the last final one, or a higher revision of the last final one
-    ///         (a correction). It is final at once without a window, or else opens. Callable by anyone: the signatures
-    ///         decide. A higher revision supersedes the open one; a bond in that one goes back to its challenger.
+    /// @notice Takes a signed report: of the period after the last final one, or a higher revision of the last final
+    ///         one (a correction). It is final at once without a window, or else opens. Callable by anyone: the
+    ///         signatures decide. A higher revision supersedes the open one; a bond in that one goes back to its
+    ///         challenger.
     /// @dev Errors in order of precedence: UnknownAsset, ConfigDigestMismatch, StaleReport (past period), PeriodGap,
     ///      OtherReportOpen, StaleReport (revision), RevisionOutOfReach, PeriodNotContiguous, PeriodEmpty,
     ///      PeriodEndMoved, PeriodNotOver, ReportFromFuture, ReportExpired, CompletenessOutOfRange,
@@ -316,8 +324,8 @@ interface ICashflowFeed {
     /// @param evidence Hash of what the arbiter should look at.
     function dispute(bytes32 assetId, uint64 periodId, uint32 revision, bytes32 evidence) external;
 
-    /// @notice Decides on a held or disputed report. Arbiter only. It stands and is final, and the bond is forfeited; or
-    ///         it is rejected, the bond goes back, and the nodes may report a higher revision.
+    /// @notice Decides on a held or disputed report. Arbiter only. It stands and is final, and the bond is forfeited;
+    ///         or it is rejected, the bond goes back, and the nodes may report a higher revision.
     /// @dev Errors in order of precedence: OnlyArbiter, WrongStatus, WrongRevision, RipcordPulled (if it stands).
     function resolve(bytes32 assetId, uint64 periodId, uint32 revision, bool stands) external;
 

@@ -115,8 +115,8 @@ interface IWaterfall is IReportSink {
     }
 
     /// @notice Where the deal stands. Cumulative values count from issue; `carriedUsd6` is cash available besides new
-    ///         credits: advances, and what no step took last time (1e6). Credits and energy may fall by a correction, what was
-    ///         allocated and distributed never does.
+    ///         credits: advances, and what no step took last time (1e6). Credits and energy may fall by a correction,
+    ///         what was allocated and distributed never does.
     struct State {
         uint64 periodId;
         uint64 lastPeriodEnd;

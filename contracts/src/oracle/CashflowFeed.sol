@@ -22,16 +22,16 @@ uint256 constant WH_PER_MWH = 1e6;
 /// within the honest range, and of two middle values the one that pays less is taken (rule of OCR2, with
 /// the lower instead of the upper median).
 /// BOUNDS. They hold a report, they do not clamp it: what is paid is what was signed, or nothing. Energy is bounded by
-/// the nameplate over the period; cash by energy since registration times the highest price, cumulative, so that cash that
-/// comes late is no breach.
+/// the nameplate over the period; cash by energy since registration times the highest price, cumulative, so that cash
+/// that comes late is no breach.
 /// CORRECTIONS. A higher revision of the last final period replaces its values. What was paid stays paid: values are
 /// cumulative, so the next period's coupon trues it up. The base of a correction is the period before it, and it may
 /// therefore lower a watermark that was wrongly accepted.
 /// LIVENESS. A sink that reverts cannot hold a report back: the report stays final, anyone may deliver
-/// it again. A signer set that cannot reach the quorum stops the feed; nothing is paid on old values. A held or disputed
-/// report waits for the arbiter or for a higher revision.
-/// ROLES. Admin registers assets, rotates signers, resets the ripcord. RIPCORD pulls it. The arbiter of an asset decides
-/// on its held and disputed reports. No role can write a report.
+/// it again. A signer set that cannot reach the quorum stops the feed; nothing is paid on old values. A held or
+/// disputed report waits for the arbiter or for a higher revision.
+/// ROLES. Admin registers assets, rotates signers, resets the ripcord. RIPCORD pulls it. The arbiter of an asset
+/// decides on its held and disputed reports. No role can write a report.
 /// ROUNDINGS. Both bounds are rounded down; the nameplate's gets one watt-hour more, for the register's own rounding.
 contract CashflowFeed is FeedChallenges {
     /// @dev The values a report is held against.

@@ -13,9 +13,9 @@ import {FeedSigners} from "./FeedSigners.sol";
 /// @notice The one open report of an asset: its window, the bond against it, the arbiter, the ripcord, and finality.
 ///
 /// OPEN. At most one report of an asset is open. Pending becomes final by time, held and disputed by the arbiter.
-/// BONDS. A challenger brings exactly the bond, measured by what arrives. It goes back if the report is rejected, or if the
-/// signers concede by a higher revision; it is forfeited if the report stands. A payee that cannot receive is parked and
-/// holds nothing up. The feed's balance of a bond token is the bonds of disputed reports and what is parked.
+/// BONDS. A challenger brings exactly the bond, measured by what arrives. It goes back if the report is rejected, or if
+/// the signers concede by a higher revision; it is forfeited if the report stands. A payee that cannot receive is
+/// parked and holds nothing up. The feed's balance of a bond token is the bonds of disputed reports and what is parked.
 /// FLOORS. A revision that was rejected never comes back, whatever is opened and closed in between.
 /// RIPCORD. Stops finality and delivery, not reports, disputes and bonds. Windows run on while it is pulled: a report
 /// whose window is over then becomes final as soon as it is reset.

@@ -15,8 +15,8 @@ uint16 constant ALL_BPS = 10_000; // every interval of the period was measured
 ///
 /// SETS. Members are kept under the digest of their set, so that a rotation forgets the old set without a loop. The
 /// digest counts the sets: a report signed for one set is never taken under another with the same members.
-/// EQUIVOCATION. Two reports of one period and revision with one signature each end a signer. The quorum stays: a set that
-/// has lost too many halts rather than go on with fewer.
+/// EQUIVOCATION. Two reports of one period and revision with one signature each end a signer. The quorum stays: a set
+/// that has lost too many halts rather than go on with fewer.
 /// STORAGE. What every report reads and writes is in one word of `Asset`; what only challenges need is apart.
 abstract contract FeedSigners is ICashflowFeed, EIP712, AccessControl {
     bytes32 private constant REPORT_TYPEHASH = keccak256(

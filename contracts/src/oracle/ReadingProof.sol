@@ -9,10 +9,10 @@ import {ICashflowFeed} from "../interfaces/ICashflowFeed.sol";
 /// @title ReadingProof
 /// @notice Shows that a final report rests on one reading, and which device signed it.
 ///
-/// LEAF. keccak256 of keccak256 of the signed bytes followed by the signature: hashed twice, so that no inner node of the
-/// tree passes for a reading.
-/// DEVICE. Devices sign sha256 of the raw bytes with secp256k1, as OCMF records do; the signature is r, s, v with a low s.
-/// Whether the address is a device of the asset is for the reader to know: the feed does not list devices.
+/// LEAF. keccak256 of keccak256 of the signed bytes followed by the signature: hashed twice, so that no inner node of
+/// the tree passes for a reading.
+/// DEVICE. Devices sign sha256 of the raw bytes with secp256k1, as OCMF records do; the signature is r, s, v with a low
+/// s. Whether the address is a device of the asset is for the reader to know: the feed does not list devices.
 contract ReadingProof {
     error NoFinalReport(bytes32 assetId, uint64 periodId);
     /// @notice The reading is not under the report's root by this proof.
