@@ -70,7 +70,10 @@ def test_each_report_is_open_for_its_window_and_then_final(both):
 def test_the_window_costs_time_and_nothing_else(both):
     plain, waiting = both
 
-    funded = "select instrument, coupon_id, interest_usd6 + principal_usd6 from coupons where rail = 'tokenised' order by all"
+    funded = (
+        "select instrument, coupon_id, interest_usd6 + principal_usd6 from coupons"
+        " where rail = 'tokenised' order by all"
+    )
     assert rows(plain, funded) == rows(waiting, funded) != []
 
 
