@@ -159,13 +159,17 @@ class WaterfallSection(Section):
 
 
 class OracleSection(Section):
-    """The signer nodes."""
+    """The signer nodes, and what holds a report back on chain."""
 
     nodes: Annotated[int, Field(ge=1, le=31)] = 4
     fault_tolerance: Annotated[int, Field(ge=0, le=10)] = 1
     quorum: Annotated[int, Field(ge=1, le=31)] = 3
     report_delay_s: Seconds = 900
     expiry_s: Seconds = 7 * 86_400
+    challenge_window_s: Seconds = 0
+    challenge_bond_usd: Amount = Decimal(1_000)
+    min_completeness_bps: Bps = 0
+    price_ceiling_usd_per_kwh: Amount = Decimal(0)
 
     @model_validator(mode="after")
     def _quorum_is_possible(self) -> OracleSection:

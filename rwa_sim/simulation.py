@@ -21,7 +21,7 @@ from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
 from oracles.schema import CashflowEvent, MeterReading, SignedReport
 from rwa_sim.calendars import find_calendar
-from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, deploy_deal
+from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, FeedTerms, deploy_deal
 from rwa_sim.chain.engine import Engine
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.domain.money import usd6_from_decimal
@@ -271,6 +271,12 @@ def _deal_terms(loaded: LoadedScenario) -> DealTerms:
         signers=signer_addresses(_node_keys(scenario)),
         quorum=scenario.oracle.quorum,
         fault_tolerance=scenario.oracle.fault_tolerance,
+        feed=FeedTerms(
+            challenge_window_s=scenario.oracle.challenge_window_s,
+            bond_usd6=usd6_from_decimal(scenario.oracle.challenge_bond_usd),
+            min_completeness_bps=scenario.oracle.min_completeness_bps,
+            price_ceiling_usd6_per_mwh=usd6_from_decimal(scenario.oracle.price_ceiling_usd_per_kwh) * 1_000,
+        ),
     )
 
 
@@ -294,6 +300,7 @@ def _rail_terms(scenario: Scenario) -> RailTerms:
         deadline_s=tokenised.deadline_s,
         retry_s=tokenised.retry_s,
         on_ramp_s=tokenised.on_ramp_s,
+        challenge_window_s=scenario.oracle.challenge_window_s,
         prefund_s=tokenised.prefund_s,
         spendable_at_s=spendable_at_s,
     )

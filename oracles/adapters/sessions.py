@@ -4,6 +4,7 @@ A session counts with its energy whatever its times say: times place energy in a
 create or destroy it. What is odd about them is counted. A session id that comes again with equal
 content counts once; with other content it is refused.
 
+ROUNDING      Energy is exact from the file to the sum; sums are rounded down to whole Wh, once each.
 DOUBLED HOUR  A start there is the first pass. An end there is the first pass after the start.
 """
 
@@ -13,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -39,13 +41,13 @@ class SessionColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingSession:
-    """One session. `end_s` is None if the plug-out was not recorded."""
+    """One session. `end_s` is None if the plug-out was not recorded; `exact_wh` is as the file says."""
 
     session_id: str
     user_id: str
     start_s: int
     end_s: int | None
-    energy_wh: int
+    exact_wh: Fraction
 
     @property
     def elapsed_s(self) -> int | None:
@@ -80,8 +82,8 @@ def read_sessions(
     Raises:
         DataMissing: there is no such file.
         UnknownName: a unit that is neither Wh nor kWh.
-        MalformedReading: a row that cannot be read; energy below zero, absent, or not whole Wh; an
-            end before its start; two different sessions under one id.
+        MalformedReading: a row that cannot be read; energy below zero or absent; an end before its
+            start; two different sessions under one id.
     """
     if columns.unit not in _WH_PER_UNIT:
         raise UnknownName(where=str(path), key="unit", got=columns.unit, known=_WH_PER_UNIT)
@@ -117,17 +119,17 @@ def _session(row: TextRow, columns: SessionColumns, form: TableFormat, clock: Wa
         user_id=user_id,
         start_s=start_s,
         end_s=end_s,
-        energy_wh=_energy_wh(decimal_of(energy, form, where=row.where, key=columns.energy), row, columns),
+        exact_wh=_exact_wh(decimal_of(energy, form, where=row.where, key=columns.energy), row, columns),
     )
 
 
-def _energy_wh(number: Decimal | None, row: TextRow, columns: SessionColumns) -> int:
-    energy_wh = None if number is None else number * _WH_PER_UNIT[columns.unit]
-    if energy_wh is None or energy_wh < 0 or energy_wh != energy_wh.to_integral_value():
+def _exact_wh(number: Decimal | None, row: TextRow, columns: SessionColumns) -> Fraction:
+    # the exponent is bounded before any arithmetic: 1e999999999 is a number too
+    if number is None or number < 0 or not -30 <= int(number.as_tuple().exponent) <= 12:
         raise MalformedReading(
-            where=row.where, key=columns.energy, expected="whole Wh, 0 or more", got=str(number)
+            where=row.where, key=columns.energy, expected="an energy of 0 or more", got=str(number)
         )
-    return int(energy_wh)
+    return Fraction(number) * _WH_PER_UNIT[columns.unit]
 
 
 def _notes(
@@ -141,7 +143,7 @@ def _notes(
         row_count=row_count,
         session_count=len(sessions),
         user_count=len(by_user),
-        energy_wh=sum(session.energy_wh for session in sessions),
+        energy_wh=int(sum(session.exact_wh for session in sessions)),
         repeated_id_count=row_count - len(sessions),
         no_end_count=elapsed.count(None),
         zero_length_count=elapsed.count(0),
@@ -155,7 +157,7 @@ def _notes(
 
 
 def _is_over(session: ChargingSession, rating_w: int) -> bool:
-    return bool(session.elapsed_s) and session.energy_wh * _HOUR_S > rating_w * (session.elapsed_s or 0)
+    return bool(session.elapsed_s) and session.exact_wh * _HOUR_S > rating_w * (session.elapsed_s or 0)
 
 
 def _overlaps(sessions: Iterable[ChargingSession]) -> int:
@@ -165,11 +167,12 @@ def _overlaps(sessions: Iterable[ChargingSession]) -> int:
 
 
 def session_register(sessions: Iterable[ChargingSession]) -> tuple[tuple[int, int], ...]:
-    """(instant, cumulative Wh) of all sessions, each booked at its plug-out.
+    """(instant, cumulative Wh, rounded down) of all sessions, each booked at its plug-out.
 
     A session whose plug-out was not recorded is booked at its plug-in, the one instant known.
     """
-    booked: defaultdict[int, int] = defaultdict(int)
+    booked: defaultdict[int, Fraction] = defaultdict(Fraction)
     for session in sessions:
-        booked[session.start_s if session.end_s is None else session.end_s] += session.energy_wh
-    return tuple(zip(sorted(booked), accumulate(booked[at_s] for at_s in sorted(booked)), strict=True))
+        booked[session.start_s if session.end_s is None else session.end_s] += session.exact_wh
+    instants = sorted(booked)
+    return tuple(zip(instants, map(int, accumulate(booked[at_s] for at_s in instants)), strict=True))

@@ -43,7 +43,7 @@ class HourlySeries:
 
     def total(self, column: str) -> Decimal:
         """Exact sum of a column."""
-        return _sum(self.values[column].values())
+        return exact_sum(self.values[column].values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ def revenue(
         if start_s not in prices:
             raise InputError(where=where, key="price", expected=f"one for the interval at {start_s}")
     amounts = (_EXACT.multiply(volume, prices[start_s]) for start_s, volume in volumes.items())
-    return Revenue(energy=_sum(volumes.values()), amount=_sum(amounts))
+    return Revenue(energy=exact_sum(volumes.values()), amount=exact_sum(amounts))
 
 
 def total_revenue(volumes: HourlySeries, prices: HourlySeries) -> Revenue:
@@ -155,10 +155,13 @@ def total_revenue(volumes: HourlySeries, prices: HourlySeries) -> Revenue:
         if name not in prices.values:
             raise InputError(where=prices.source, key="column", expected=f"prices of {name}")
         parts.append(revenue(column, prices.values[name], where=f"{prices.source}, {name}"))
-    return Revenue(energy=_sum(part.energy for part in parts), amount=_sum(part.amount for part in parts))
+    return Revenue(
+        energy=exact_sum(part.energy for part in parts), amount=exact_sum(part.amount for part in parts)
+    )
 
 
-def _sum(numbers: Iterable[Decimal]) -> Decimal:
+def exact_sum(numbers: Iterable[Decimal]) -> Decimal:
+    """The sum of decimals, to the last digit."""
     total = Decimal(0)
     for number in numbers:
         total = _EXACT.add(total, number)

@@ -89,3 +89,27 @@ def test_the_documented_adapter_runs_and_prints_what_it_says():
     )
 
     assert printed.stdout == output
+
+
+def test_the_documented_configurations_are_accepted(tmp_path):
+    from oracles.node.settings import AggregatorSettings, NodeSettings, read_settings
+
+    text = (ROOT / "docs" / "oracle-network.md").read_text("utf-8")
+    blocks = re.findall(r"```toml\n(.*?)\n```", text, re.DOTALL)
+
+    for block, model in zip(blocks, (NodeSettings, AggregatorSettings), strict=True):
+        (tmp_path / "config.toml").write_text(block, "utf-8")
+        settings = read_settings(tmp_path / "config.toml", model)
+        assert len(settings.periods.schedule()) == 365
+        assert settings.feed.feed_config().quorum in (1, 3)
+
+
+def test_every_documented_oracle_command_exists():
+    from typer.testing import CliRunner
+
+    from rwa_sim.cli import app
+
+    helped = CliRunner().invoke(app, ["oracle", "--help"]).output
+    for document in DOCS:
+        for name in re.findall(r"rwa-sim oracle ([a-z-]+)", document.read_text("utf-8")):
+            assert f" {name} " in helped, f"{document.name}: rwa-sim oracle {name}"

@@ -382,3 +382,31 @@ def test_a_watcher_lets_the_truth_pass(desk, challenger):
     assert watch.state.looked_at > 0
     assert watch.state.objections == watch.state.disputed == []
     assert desk.deal.cash.call("balanceOf", account.address) == BOND_USD6
+
+
+def finalise_with_too_little_gas(desk, at_s: int):
+    """The receipt of a stranger's `finalise` that has gas for the feed and not for the waterfall."""
+    feed, stranger = desk.deal.feed, desk.engine.account("stranger")
+    for gas in range(150_000, 400_000, 2_000):
+        mark = desk.engine.snapshot()
+        call = feed.transaction("finalise", asset_id_of(ASSET), 1, sender=stranger, gas=gas)
+        receipt = desk.engine.submit([call], at_s)[0]
+        if receipt.ok and [event.name for event in feed.events(receipt)] == ["ReportFinal", "DeliveryFailed"]:
+            return receipt
+        desk.engine.revert(mark)
+    raise AssertionError("no amount of gas is enough for the feed and too little for the waterfall")
+
+
+def test_a_report_that_starved_the_waterfall_of_gas_is_delivered_by_the_relay(desk):
+    """Where the final report cannot call the waterfall in its own transaction, a keeper does: the gap is one block."""
+    at_s = START_S + DAY_S + 2 * HOUR_S
+    for n in range(3):
+        desk.step(at_s + n * 60)
+    starved = finalise_with_too_little_gas(desk, at_s + 2 * WINDOW_S)
+    assert desk.deal.waterfall.call("state").periodId == 0
+
+    step = desk.step(at_s + 2 * WINDOW_S + 60)
+
+    assert step.purpose == "deliver 1"
+    assert desk.deal.waterfall.call("state").periodId == 1
+    assert desk.engine.head().number - starved.block_number == 1

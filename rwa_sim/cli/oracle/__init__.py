@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rwa_sim.cli.oracle import devnet, faults, keys, processes
+from rwa_sim.cli.oracle import devnet, faults, keys, processes, read
 
 
 def register(app: typer.Typer) -> None:
@@ -15,3 +15,4 @@ def register(app: typer.Typer) -> None:
     faults.register(oracle)
     processes.register(oracle)
     keys.register(oracle)
+    read.register(oracle)

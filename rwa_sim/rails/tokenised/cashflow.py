@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from oracles.schema import SignedReport
@@ -80,10 +81,34 @@ class Cashflow:
             self._distributed(receipt)
 
     def _transmit(self, signed: SignedReport, now_s: int) -> None:
-        stage, feed, waterfall = self._stage, self._stage.deal.feed, self._stage.deal.waterfall
+        stage, feed = self._stage, self._stage.deal.feed
         receipt = stage.send(
             feed, "transmit", signed.report.to_abi(), list(signed.signatures), now_s=now_s, gas=REPORT_GAS
         )
+        for held in feed.events(receipt, "ReportHeld"):
+            what = held["what"].rstrip(b"\0").decode()
+            stage.require(
+                False,
+                f"report of period {held['periodId']} within its bounds: {what} {held['actual']} of {held['bound']}",
+            )
+        opened = next(feed.events(receipt, "ReportOpened"), None)
+        if opened is not None:
+            stage.record(receipt.timestamp_s, "ReportOpened", **snake(opened.fields), gas=receipt.gas_used)
+            # nobody disputes: the keeper finalises in the first block after the window
+            due_s = receipt.timestamp_s + stage.terms.challenge_window_s
+            finalise = partial(self._finalise, signed, opened["periodId"])
+            stage.at(due_s, finalise, REPORT_PRIORITY)
+            return
+        self._final(signed, receipt)
+
+    def _finalise(self, signed: SignedReport, period_id: int, now_s: int) -> None:
+        """The challenge window is over: anyone may make the report final, and it starts the waterfall."""
+        stage, feed = self._stage, self._stage.deal.feed
+        asset_id = signed.report.asset_id
+        self._final(signed, stage.send(feed, "finalise", asset_id, period_id, now_s=now_s, gas=REPORT_GAS))
+
+    def _final(self, signed: SignedReport, receipt: Receipt) -> None:
+        stage, feed, waterfall = self._stage, self._stage.deal.feed, self._stage.deal.waterfall
         for failed in feed.events(receipt, "DeliveryFailed"):
             stage.require(False, f"waterfall took the report: {decode_revert(failed['reason'])}")
         final = next(feed.events(receipt, "ReportFinal"))

@@ -23,6 +23,7 @@ class RailTerms:
     retry_s: int
     on_ramp_s: int
     prefund_s: int
+    challenge_window_s: int
     spendable_at_s: Callable[[int], int]  # paid on chain -> bank money in the investor's account
 
 

@@ -63,9 +63,9 @@ def sessions(path, **changes):
         ("1;u;12.21.2018 10:20;NA;0,3", "Start_plugin: expected a time"),
         ("1;u;21.12.2018 10:20;21.12.2018 10:19;0,3", "End_plugout: expected 21.12.2018 10:20 or later"),
         ("1;u;21.12.2018 10:20;NA;0.3", "El_kWh: expected a number with decimal mark ','"),
-        ("1;u;21.12.2018 10:20;NA;-0,3", "El_kWh: expected whole Wh, 0 or more"),
-        ("1;u;21.12.2018 10:20;NA;0,0003", "El_kWh: expected whole Wh"),
-        ("1;u;21.12.2018 10:20;NA;", "El_kWh: expected whole Wh"),
+        ("1;u;21.12.2018 10:20;NA;-0,3", "El_kWh: expected an energy of 0 or more"),
+        ("1;u;21.12.2018 10:20;NA;1e99", "El_kWh: expected an energy of 0 or more"),
+        ("1;u;21.12.2018 10:20;NA;", "El_kWh: expected an energy of 0 or more"),
         ("1;u;21.12.2018 10:20;NA", "expected 5 columns as in the header, got 4"),
         (
             "1;u;21.12.2018 10:20;NA;0,3\n1;u;21.12.2018 10:20;NA;0,4",
@@ -118,6 +118,14 @@ def test_a_repeated_row_counts_once_and_the_register_is_cumulative(table):
         (utc_s(2018, 12, 21, 9), 1_500),
         (utc_s(2018, 12, 21, 11), 1_800),
     )
+
+
+def test_fractions_of_a_watt_hour_are_kept_until_the_sum(table):
+    rows = [f"{n};u;21.12.2018 {n + 10}:20;NA;0,0003" for n in range(4)]
+    found, notes = sessions(table(*rows))
+
+    assert notes.energy_wh == 1
+    assert [wh for _, wh in session_register(found)] == [0, 0, 0, 1]
 
 
 @pytest.mark.data
