@@ -1,12 +1,13 @@
 """A report's way on chain, and the people beside it: one honest watcher with a bond, and the arbiter.
 
-    transmit ─► PENDING ─ nobody objects in the window ─────────────► final
-                   └──── the watcher's node saw less: DISPUTED ─┐
-             ─► HELD by a bound ────────────────────────────────┴► the arbiter looks ─► final or rejected
+    transmit ─► PENDING ─ nobody objects in the window ──────────► final
+                   └──── the watcher's node saw less: DISPUTED ─► the arbiter looks ─► final or rejected
+             ─► HELD by a bound ────────────────────────────────► rejected
 
 The watcher holds the report against its own node's observation and against nothing else. The arbiter looks
 at what that node shows: readings that the registered meters signed, and that lie under the root the node
-has signed.
+has signed. What exceeds a bound it does not let stand, whoever saw the same: missing readings are missing
+for all.
 """
 
 from __future__ import annotations
@@ -63,8 +64,9 @@ class Desk:
             opened = self._note.open_report()
         if Status(opened.status) is Status.PENDING:
             return self._finalise(opened)
-        stands = witness is not None and seen is not None and self._stands(opened, seen, witness.closes)
-        return self._resolve(opened, stands)
+        if Status(opened.status) is not Status.DISPUTED or witness is None or seen is None:
+            return self._resolve(opened, stands=False)
+        return self._resolve(opened, stands=self._stands(opened, seen, witness.closes))
 
     def distribute_held(self, at_s: int) -> None:
         """Distribute what was held for missing cash, if the cash is there."""
@@ -92,7 +94,7 @@ class Desk:
             is_shown = is_shown and spec is not None and not spec.refusal(reading)
         return is_shown and closed.register_wh == own.register_wh and self._objection(opened, own) is None
 
-    def _resolve(self, opened: Any, stands: bool) -> bool:
+    def _resolve(self, opened: Any, *, stands: bool) -> bool:
         at_s, period_id = self._note.now_s + DECIDE_AFTER_S, opened.periodId
         told = self._note.resolve(period_id, opened.revision, stands, at_s)
         if told.refusal:

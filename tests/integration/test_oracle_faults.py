@@ -246,8 +246,8 @@ def test_a_defence_taken_away_makes_the_table_fail(series, monkeypatch):
     )
     assert believing.missed == ["2d"]
     assert outcome(naive, "3a").verdict is HELD
-    assert "hold: nameplate" in outcome(naive, "3a").noticed, (
-        "the second line stands when the first has fallen"
+    assert "chain: held, nameplate" in outcome(naive, "3a").noticed, (
+        "the chain needs no node to believe physics"
     )
 
 
