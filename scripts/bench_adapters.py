@@ -192,14 +192,19 @@ async def bench_mqtt(seconds: float, meters: int, folder: Path) -> Result:
         arrived = CONTEXT.RawValue("Q")
 
         def keep(reading: MeterReading) -> None:
-            node.receive(reading)
-            arrived.value += 1
+            node.receive(reading, held=True)
+
+        def settle() -> None:
+            node.settle()
+            arrived.value = intake.counts["readings"]
 
         ready = asyncio.Event()
-        adapter = asyncio.create_task(receive_mqtt(broker, intake, keep, client_id="bench", subscribed=ready))
+        adapter = asyncio.create_task(
+            receive_mqtt(broker, intake, keep, client_id="bench", settle=settle, subscribed=ready)
+        )
         await ready.wait()
         with Counterpart(publish_for_ever, broker, names, arrived) as load:
-            meter = Meter(lambda: intake.counts["readings"], load.cpu_s)
+            meter = Meter(lambda: arrived.value, load.cpu_s)
             await meter.run(seconds)
         adapter.cancel()
         with suppress(asyncio.CancelledError):
