@@ -240,12 +240,12 @@ async def bench_ocpp(seconds: float, meters: int, folder: Path) -> Result:
     publisher = DurablePublisher(journal)
     count = 0
 
-    def keep(reading: MeterReading) -> None:
+    async def settled() -> None:
         nonlocal count
-        publisher.keep(reading)
+        await publisher.settled()
         count += 1
 
-    async with run_csms(stations, keep, clock=lambda: T0) as csms:
+    async with run_csms(stations, publisher.hold, settled=settled, clock=lambda: T0) as csms:
         with Counterpart(charge_for_ever, csms.port, names) as load:
             meter = Meter(lambda: count, load.cpu_s)
             await meter.run(seconds)
@@ -259,26 +259,24 @@ async def bench_modbus(seconds: float, meters: int, folder: Path) -> Result:
     ports = [free_port() for _ in names]
     journal = Journal(folder / "gateway")
     publisher = DurablePublisher(journal)
-    count = 0
 
     async def poll(name: str, port: int) -> None:
-        nonlocal count
         async with SunSpecPoller(device(name), port, model=103, scale=0, clock=Clock()) as poller:
             while True:
                 reading = await poller.poll()
                 if reading is None:
                     await asyncio.sleep(0.1)  # the devices are starting
                 else:
-                    publisher.keep(reading)
-                    count += 1
+                    publisher.hold(reading)
 
     with Counterpart(serve_for_ever, ports) as load:
         tasks = [asyncio.create_task(poll(*each)) for each in zip(names, ports, strict=True)]
-        meter = Meter(lambda: count, load.cpu_s)
+        meter = Meter(lambda: len(publisher), load.cpu_s)
         await meter.run(seconds)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    await publisher.settled()
     journal.close()
     close_published(folder / "gateway", specs_of(names), ahead=SUNSPEC_REQUESTS_BEFORE)
     return meter.result("modbus", f"SunSpec 103, value and scale in one request, {len(names)} devices")

@@ -23,6 +23,7 @@ BURST = 256
 _KEEPALIVE_S = 60
 _TIMEOUT_S = 10.0
 _TICK_S = 1.0
+_LINGER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,7 @@ class MqttSession:
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._burst: list[Arrived] = []
+        self._failed = False
 
     async def run(self, subscribed: Callable[[], None]) -> None:
         """Connect, subscribe and receive, until cancelled.
@@ -132,10 +134,10 @@ class MqttSession:
                     self._ended.result()
                 self._client.loop_misc()  # keeps the connection alive
         finally:
-            self._client.disconnect()
-            self._client.loop_write()
+            # No farewell: what is not acknowledged stays the broker's, as if this process had been killed.
+            # The broker amqtt forgets it when the connection ends, and keeps it when another takes over.
             self._leave(loop, socket)
-            socket.close()
+            loop.call_later(_LINGER_S if self._failed else 0, socket.close)
 
     async def _until(self, stands: asyncio.Future[None]) -> None:
         done, _ = await asyncio.wait(
@@ -161,6 +163,7 @@ class MqttSession:
         try:
             self._take(burst)
         except Exception as failure:
+            self._failed = True
             self._end(failure)
 
     def acknowledge(self, messages: Sequence[Arrived]) -> None:
