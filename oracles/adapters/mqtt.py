@@ -6,7 +6,8 @@ Messages are taken in bursts, as many as are at hand. Each reading of a burst is
 `settle` is called, then the whole burst is acknowledged: what `keep` and `settle` have written to disk by
 then is all that the broker may forget. A crash at any point loses nothing: the broker delivers again what
 was not acknowledged, and the intake knows what it has. The session is a lasting one (clean_session off),
-so the broker also holds what comes while the adapter is away.
+so the broker also holds what comes while the adapter is away. (mosquitto does; amqtt 0.12 forgets what was
+on its way when a connection ends, so it is for tests and demonstrations.)
 """
 
 from __future__ import annotations

@@ -23,7 +23,6 @@ BURST = 256
 _KEEPALIVE_S = 60
 _TIMEOUT_S = 10.0
 _TICK_S = 1.0
-_LINGER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +98,6 @@ class MqttSession:
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._burst: list[Arrived] = []
-        self._failed = False
 
     async def run(self, subscribed: Callable[[], None]) -> None:
         """Connect, subscribe and receive, until cancelled.
@@ -135,9 +133,8 @@ class MqttSession:
                 self._client.loop_misc()  # keeps the connection alive
         finally:
             # No farewell: what is not acknowledged stays the broker's, as if this process had been killed.
-            # The broker amqtt forgets it when the connection ends, and keeps it when another takes over.
             self._leave(loop, socket)
-            loop.call_later(_LINGER_S if self._failed else 0, socket.close)
+            socket.close()
 
     async def _until(self, stands: asyncio.Future[None]) -> None:
         done, _ = await asyncio.wait(
@@ -163,7 +160,6 @@ class MqttSession:
         try:
             self._take(burst)
         except Exception as failure:
-            self._failed = True
             self._end(failure)
 
     def acknowledge(self, messages: Sequence[Arrived]) -> None:
