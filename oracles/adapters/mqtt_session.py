@@ -69,7 +69,8 @@ class MqttSession:
     """A lasting session at a broker (clean_session off) with one subscription at QoS 1.
 
     Args:
-        take: given each burst; what it returns is acknowledged, and once it raised nothing more is.
+        take: given each burst; it calls `acknowledge` for what the broker may forget. What it raises ends
+            the session.
 
     Raises:
         ExtraMissing: `paho-mqtt` is not installed.
@@ -118,7 +119,7 @@ class MqttSession:
         except OSError as error:
             raise Disconnected(str(error)) from error
         socket = self._client.socket()
-        # From here on all happens in this loop; the packet that connects waits to be written.
+        # From here on all happens in this loop: what is to be written waits until the socket can take it.
         self._client.on_socket_register_write = lambda *_: loop.add_writer(socket, self._write)
         self._client.on_socket_unregister_write = lambda *_: loop.remove_writer(socket)
         self._client.on_socket_close = lambda *_: self._leave(loop, socket)
