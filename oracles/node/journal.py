@@ -121,5 +121,6 @@ class Journal:
 
     def close(self) -> None:
         """Give the file and the folder free. What is held was told to nobody, and is dropped."""
+        self._failure = EnvironmentFault(f"{self.path}: expected it open, it was closed")
         self._database.close()
         os.close(self._lock)

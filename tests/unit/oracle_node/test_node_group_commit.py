@@ -5,6 +5,7 @@ hold
 ├── given many wait                 one commit for all
 ├── given one gives up waiting      the others are still told
 ├── given the process is killed     nothing that was answered is lost
+├── given the journal is closed      an error for each who waits
 └── given it cannot be written      an error for each who waits, then and later; nothing leaves
 """
 
@@ -142,3 +143,18 @@ def test_what_cannot_be_written_is_answered_to_nobody_and_does_not_leave(tmp_pat
     asyncio.run(run())
     journal.close()
     assert not list(Journal(Path(tmp_path)).entries())
+
+
+def test_what_is_held_when_the_journal_is_closed_is_answered_to_nobody(tmp_path):
+    publisher, journal = started(tmp_path)
+
+    async def run():
+        publisher.hold(readings(1)[0])
+        waiting = asyncio.create_task(publisher.settled())
+        await asyncio.sleep(0)
+        journal.close()
+        with pytest.raises(EnvironmentFault, match="it was closed"):
+            await waiting
+
+    asyncio.run(run())
+    assert not list(Journal(tmp_path).entries())
