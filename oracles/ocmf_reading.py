@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -18,7 +18,10 @@ from oracles.schema import Quality, TimeSync
 from rwa_sim.errors import MalformedReading
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIME = re.compile(r"([0-9-]{10}T[0-9:]{8}),([0-9]{3})([+-][0-9]{4}) ([UISR])")
+_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2}),[0-9]{3}([+-])([0-9]{2})([0-5][0-9])"
+    r" ([UISR])"
+)
 _MEDIUM = r"(?:[0-9A-Fa-f]{1,2}-[0-9A-Za-z]{1,2}:)?"
 _OBIS = re.compile(_MEDIUM + r"([0-9A-Fa-f]{1,2})\.([0-9]{1,2})\.([0-9]{1,3})(?:[*.][0-9A-Fa-f]+)?")
 _WH_PER_UNIT = {"Wh": 1, "kWh": 1_000}
@@ -60,21 +63,28 @@ def parse_ocmf_reading(fields: Mapping[str, Any], where: str) -> OcmfReading:
     try:
         if stamp is None:
             raise ValueError
-        read_at = datetime.strptime(stamp[1] + stamp[3], "%Y-%m-%dT%H:%M:%S%z")
-        read_at_s = (read_at.astimezone(UTC) - _EPOCH) // timedelta(seconds=1)
+        read_at_s = _instant_s(stamp)
     except (ValueError, OverflowError):
         raise MalformedReading(
             where=where, key="TM", expected="a time such as 2018-07-24T13:22:04,000+0200 S"
         ) from None
     return OcmfReading(
         read_at_s=read_at_s,
-        time_sync=TimeSync.UNKNOWN if "t" in flags else TimeSync(stamp[4]),
+        time_sync=TimeSync.UNKNOWN if "t" in flags else TimeSync(stamp[10]),
         reason=text_of(fields, "TX", where),
         register_wh=_register_wh_down(fields, where),
         obis=".".join(part.lstrip("0") or "0" for part in obis.groups()),
         error_flags=flags,
         state=state,
     )
+
+
+def _instant_s(stamp: re.Match[str]) -> int:
+    year, month, day, hour, minute, second = map(int, stamp.groups()[:6])
+    offset = timedelta(hours=int(stamp[8]), minutes=int(stamp[9]))
+    zone = timezone(offset if stamp[7] == "+" else -offset)
+    read_at = datetime(year, month, day, hour, minute, second, tzinfo=zone).astimezone(UTC)
+    return (read_at - _EPOCH) // timedelta(seconds=1)
 
 
 def _register_wh_down(fields: Mapping[str, Any], where: str) -> int:

@@ -2,7 +2,8 @@
 
     file --read_table--> rows of text --decimal_of, WallClock--> exact numbers, UTC seconds
 
-Wall time is read in a civil zone. In the hour that comes twice, the first pass through the file is
+Wall time is read in a civil zone; a time that carries its own offset (%z) is that instant, whatever the
+zone. In the hour that comes twice, the first pass through the file is
 the one before the change, the second the one after; a wall time that never was is read with the
 offset from before the change, and counted.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -143,6 +144,8 @@ class WallClock:
             MalformedReading: not a time of the format, or a year no meter has seen.
         """
         wall = self._parse(text, where, key)
+        if wall.tzinfo is not None:
+            return (wall - _EPOCH.replace(tzinfo=UTC)) // timedelta(seconds=1)
         first_s, second_s = (self._utc_s(wall, fold) for fold in (0, 1))
         if second_s > first_s:
             self.doubled_hour_count += 1

@@ -1,51 +1,45 @@
 """MQTT: readings from a broker, each kept before the broker may forget it.
 
-    broker --QoS 1--> aiomqtt --MqttIntake--> keep(reading) --> acknowledgement
+    broker --QoS 1--> MqttSession --MqttIntake--> keep(reading) --> settle() --> acknowledgements
 
-The message is handed to `keep` before it is acknowledged: if `keep` writes to disk, a crash at any
-point loses nothing, the broker delivers again and the intake knows what it has. The session is a
-lasting one (clean_session off), so the broker also holds what comes while the adapter is away.
+Messages are taken in bursts, as many as are at hand. Each reading of a burst is handed to `keep`, then
+`settle` is called, then the whole burst is acknowledged: what `keep` and `settle` have written to disk by
+then is all that the broker may forget. A crash at any point loses nothing: the broker delivers again what
+was not acknowledged, and the intake knows what it has. The session is a lasting one (clean_session off),
+so the broker also holds what comes while the adapter is away. (mosquitto does; amqtt 0.12 forgets what was
+on its way when a connection ends, so it is for tests and demonstrations.)
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from oracles.adapters.mqtt_intake import MAX_PAYLOAD_BYTES, Keep, MqttIntake
+from oracles.adapters.mqtt_intake import Keep, MqttIntake
+from oracles.adapters.mqtt_session import Arrived, BrokerAddress, Disconnected, MqttSession
+from oracles.schema import MeterReading
 from rwa_sim.errors import ExtraMissing
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+__all__ = ["BrokerAddress", "load_aiomqtt", "receive_mqtt"]
+
 _RETRY_S = 0.2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrokerAddress:
-    """Where a broker listens, and who we are to it. The password is not shown."""
-
-    port: int
-    host: str = "127.0.0.1"
-    username: str | None = None
-    password: str | None = None
-
-    def __repr__(self) -> str:
-        return f"BrokerAddress({self.host}:{self.port})"
-
-
 def load_aiomqtt() -> ModuleType:
-    """The client library.
+    """The client library that publishes.
 
     Raises:
         ExtraMissing: it is not installed.
     """
     try:
-        import aiomqtt
+        return import_module("aiomqtt")
     except ImportError as error:
         raise ExtraMissing(package="aiomqtt", extra="mqtt", purpose="MQTT") from error
-    return aiomqtt
 
 
 async def receive_mqtt(
@@ -54,55 +48,51 @@ async def receive_mqtt(
     keep: Keep,
     *,
     client_id: str,
+    settle: Callable[[], None] | None = None,
     subscribed: asyncio.Event | None = None,
 ) -> None:
     """Receive until cancelled, connecting again whenever the broker goes away.
 
     Args:
-        keep: called for each new reading, in order of arrival, before it is acknowledged.
+        keep: called for each new reading, in order of arrival.
         client_id: name of the lasting session at the broker; one per adapter.
+        settle: called after the readings of a burst, before any of them is acknowledged: it brings to
+            disk what `keep` has not. Not needed where `keep` does so itself.
         subscribed: set once the subscription stands.
 
     Raises:
-        ExtraMissing: `aiomqtt` is not installed.
-        Exception: whatever `keep` raised; that reading is not acknowledged and will come again.
+        ExtraMissing: `paho-mqtt` is not installed.
+        Exception: whatever `keep` or `settle` raised; that reading, or burst, is not acknowledged and will
+            come again.
     """
-    aiomqtt = load_aiomqtt()
-    failures: list[Exception] = []
+
+    def take(burst: Sequence[Arrived]) -> None:
+        kept: list[MeterReading] = []
+        failure: Exception | None = None
+        done = 0
+        for message in burst:
+            try:
+                reading = intake.receive(message.topic, message.payload, retained=message.retained, keep=keep)
+            except Exception as raised:
+                failure = raised
+                break
+            done += 1
+            if reading is not None:
+                kept.append(reading)
+        if settle is not None:
+            try:
+                settle()
+            except Exception:
+                intake.forget(kept)  # they are new when they come again
+                raise
+        session.acknowledge(burst[:done])
+        if failure is not None:
+            raise failure
+
     while True:
+        session = MqttSession(broker, client_id=client_id, topic=f"{intake.prefix}/+/+", take=take)
         try:
-            async with aiomqtt.Client(
-                broker.host,
-                broker.port,
-                username=broker.username,
-                password=broker.password,
-                identifier=client_id,
-                clean_session=False,
-                queue_type=_queue_that_keeps(intake, keep, failures),
-                timeout=10,
-            ) as client:
-                await client.subscribe(f"{intake.prefix}/+/+", qos=1)
-                if subscribed is not None:
-                    subscribed.set()
-                async for _ in client.messages:
-                    raise AssertionError("the queue keeps no message")
-        except aiomqtt.MqttError:
-            if failures:
-                raise failures[0] from None
+            await session.run(subscribed.set if subscribed is not None else lambda: None)
+        except Disconnected:
             intake.counts["reconnects"] += 1
             await asyncio.sleep(_RETRY_S)
-
-
-def _queue_that_keeps(intake: MqttIntake, keep: Keep, failures: list[Exception]) -> type[asyncio.Queue[Any]]:
-    """A queue that handles a message as it is put, which aiomqtt does before it acknowledges it."""
-
-    class KeepingQueue(asyncio.Queue[Any]):
-        def put_nowait(self, item: Any) -> None:
-            payload = item.payload if isinstance(item.payload, bytes) else b" " * (MAX_PAYLOAD_BYTES + 1)
-            try:
-                intake.receive(item.topic.value, payload, retained=bool(item.retain), keep=keep)
-            except Exception as failure:
-                failures.append(failure)
-                raise  # no acknowledgement is sent, and aiomqtt ends the connection
-
-    return KeepingQueue

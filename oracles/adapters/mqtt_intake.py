@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from oracles.registry import AssetRegistry, MeterSpec
 from oracles.schema import MeterReading
@@ -29,6 +29,7 @@ Keep = Callable[[MeterReading], object]
 MAX_PAYLOAD_BYTES = 1_024
 DEFAULT_PREFIX = "meters"
 _SESSION = re.compile(rb'\{"bd":(0|[1-9][0-9]{0,17})\}')
+_UNKNOWN = object()
 _REMEMBERED = 4_096  # readings per meter; an older repetition reaches the register, which knows it too
 
 
@@ -59,7 +60,7 @@ class MqttIntake:
     ) -> None:
         self._registry, self._clock, self.prefix = registry, clock, prefix
         self.counts: Counter[str] = Counter()
-        self._known: dict[str, OrderedDict[tuple[int, bytes], None]] = {}
+        self._known: dict[str, OrderedDict[tuple[int, bytes], object]] = {}
         self._sessions: dict[str, int] = {}
         self._dead: set[str] = set()
 
@@ -82,6 +83,13 @@ class MqttIntake:
         except _Dropped as dropped:
             self.counts[dropped.reason] += 1
             return None
+
+    def forget(self, readings: Iterable[MeterReading]) -> None:
+        """Take back that these are known: they were kept, and then lost."""
+        for reading in readings:
+            known = self._known.get(reading.meter_id)
+            if known is not None and known.pop((reading.seq, reading.raw), _UNKNOWN) is not _UNKNOWN:
+                self.counts["readings"] -= 1
 
     def _take(self, topic: str, payload: bytes, keep: Keep | None) -> MeterReading | None:
         parts = topic.split("/")

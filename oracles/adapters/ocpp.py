@@ -1,8 +1,8 @@
 """OCPP: the management system's side of charging stations, 2.0.1 and 1.6, over WebSocket.
 
-    station --TransactionEvent, MeterValues, Start/StopTransaction--> ConnectorMeter --> keep --> answer
+    station --TransactionEvent, MeterValues, Start/StopTransaction--> ConnectorMeter --> keep, settled --> answer
 
-The reading is kept before the station gets its answer; a station without an answer sends again. The
+The reading is kept, and settled, before the station gets its answer; a station without an answer sends again. The
 messages are checked against OCPP's own JSON schemas. A station is known by the last part of its path
 and, where it has one, its password (OCPP security profile 1); a stranger is turned away.
 """
@@ -19,7 +19,8 @@ from typing import Any
 
 from oracles.adapters import ocpp_16, ocpp_201
 from oracles.adapters.ocpp_meter import Keep
-from oracles.adapters.ocpp_station import Station, load_ocpp
+from oracles.adapters.ocpp_schema import compile_schemas
+from oracles.adapters.ocpp_station import Settled, Station, at_once, load_ocpp
 
 SUBPROTOCOLS = ("ocpp2.0.1", "ocpp1.6")
 MAX_MESSAGE_BYTES = 256 * 1024
@@ -40,6 +41,7 @@ async def run_csms(
     keep: Keep,
     *,
     clock: Callable[[], int],
+    settled: Settled = at_once,
     host: str = "127.0.0.1",
     port: int = 0,
 ) -> AsyncIterator[Csms]:
@@ -48,6 +50,8 @@ async def run_csms(
     Args:
         stations: the stations that may connect, by their identity.
         keep: called for each reading, before the station gets its answer.
+        settled: awaited after a message's readings were kept and before its answer: it returns once they
+            are on disk. Not needed where `keep` itself writes them.
         clock: UTC seconds, told to stations that ask.
 
     Raises:
@@ -56,6 +60,7 @@ async def run_csms(
     sockets, exceptions, messages = load_ocpp(
         "websockets.asyncio.server", "websockets.exceptions", "ocpp.messages"
     )
+    compile_schemas()
     messages.ASYNC_VALIDATION = False  # handing each message to a thread costs more than its check
     quiet = logging.getLogger("oracles.ocpp")
     versions = {"ocpp2.0.1": ocpp_201.session_class(), "ocpp1.6": ocpp_16.session_class()}
@@ -74,7 +79,7 @@ async def run_csms(
             return
         counts["connections"] += 1
         session = versions[socket.subprotocol](
-            name, socket, station=station, keep=keep, clock=clock, counts=counts
+            name, socket, station=station, keep=keep, settled=settled, clock=clock, counts=counts
         )
         session.logger = quiet
         try:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from oracles.adapters.ocpp_meter import ENERGY, Keep, SampledEnergy
-from oracles.adapters.ocpp_station import HEARTBEAT_S, Route, Station, load_ocpp, time_text
+from oracles.adapters.ocpp_station import HEARTBEAT_S, Route, Settled, Station, load_ocpp, time_text
 
 
 @lru_cache(maxsize=1)
@@ -36,11 +36,13 @@ def session_class() -> type[Any]:
             *,
             station: Station,
             keep: Keep,
+            settled: Settled,
             clock: Callable[[], int],
             counts: Counter[str],
         ) -> None:
             super().__init__(name, socket)
-            self._station, self._keep, self._clock, self._counts = station, keep, clock, counts
+            self._station, self._keep, self._settled = station, keep, settled
+            self._clock, self._counts = clock, counts
 
         @on(action.boot_notification)
         def on_boot(self, **_: Any) -> Any:
@@ -60,14 +62,16 @@ def session_class() -> type[Any]:
             return result.Authorize(id_tag_info={"status": "Accepted"})
 
         @on(action.start_transaction)
-        def on_start(self, connector_id: int, id_tag: str, meter_start: int, timestamp: str, **_: Any) -> Any:
+        async def on_start(
+            self, connector_id: int, id_tag: str, meter_start: int, timestamp: str, **_: Any
+        ) -> Any:
             number = self._station.number_of((connector_id, id_tag, meter_start, timestamp))
             self._station.connector_of(str(number), connector_id)
-            self._take(str(number), "start", [SampledEnergy(at=timestamp, value=str(meter_start))])
+            await self._take(str(number), "start", [SampledEnergy(at=timestamp, value=str(meter_start))])
             return result.StartTransaction(transaction_id=number, id_tag_info={"status": "Accepted"})
 
         @on(action.meter_values)
-        def on_meter_values(
+        async def on_meter_values(
             self,
             connector_id: int,
             meter_value: list[dict[str, Any]],
@@ -76,16 +80,16 @@ def session_class() -> type[Any]:
         ) -> Any:
             transaction = "" if transaction_id is None else str(transaction_id)
             self._station.connector_of(transaction, connector_id)
-            self._take(transaction, repr(meter_value), sampled_energy(meter_value))
+            await self._take(transaction, repr(meter_value), sampled_energy(meter_value))
             return result.MeterValues()
 
         @on(action.stop_transaction)
-        def on_stop(self, transaction_id: int, timestamp: str, meter_stop: int, **_: Any) -> Any:
+        async def on_stop(self, transaction_id: int, timestamp: str, meter_stop: int, **_: Any) -> Any:
             value = SampledEnergy(at=timestamp, value=str(meter_stop))
-            self._take(str(transaction_id), "stop", [value])
+            await self._take(str(transaction_id), "stop", [value])
             return result.StopTransaction()
 
-        def _take(self, transaction: str, message: str, values: Iterable[SampledEnergy]) -> None:
+        async def _take(self, transaction: str, message: str, values: Iterable[SampledEnergy]) -> None:
             self._counts["messages"] += 1
             number = self._station.connector_of(transaction, None)
             meter = None if number is None else self._station.connectors.get(number)
@@ -93,6 +97,7 @@ def session_class() -> type[Any]:
                 self._counts["unknown connector"] += 1
             else:
                 meter.take(transaction, message, values, self._keep)
+                await self._settled()
 
     return Session
 

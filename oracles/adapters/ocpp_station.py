@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import import_module
@@ -14,6 +14,7 @@ from rwa_sim.errors import ExtraMissing
 
 Handler = Callable[..., Any]
 Route = Callable[[Any], Callable[[Handler], Handler]]  # marks a method as the handler of an action
+Settled = Callable[[], Awaitable[None]]
 HEARTBEAT_S = 300
 _REMEMBERED = 4_096
 
@@ -28,6 +29,10 @@ def load_ocpp(*names: str) -> tuple[Any, ...]:
         return tuple(import_module(name) for name in names)
     except ImportError as error:
         raise ExtraMissing(package="ocpp", extra="ocpp", purpose="OCPP") from error
+
+
+async def at_once() -> None:
+    """For a `keep` that writes before it returns: nothing is left to wait for."""
 
 
 def time_text(instant_s: int) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from rwa_sim.errors import MalformedReading, UnknownName
 
@@ -81,7 +80,7 @@ def register_wh_down(
     if signed16(said) != scale or said == _NO_SCALE or abs(scale) > _LARGEST_SCALE:
         raise MalformedReading(where=where, key="scale factor", expected=str(scale), got=str(signed16(said)))
     count = words[point.energy] << 16 | words[point.energy + 1]
-    return int(Fraction(count) * Fraction(10) ** scale)
+    return int(count * 10**scale) if scale >= 0 else count // int(10**-scale)
 
 
 def signed16(word: int) -> int:

@@ -76,15 +76,29 @@ class DurableNode:
         """The node's address."""
         return self.node.address
 
-    def receive(self, reading: MeterReading) -> bool:
-        """Keep a verified or unverified reading; returns whether it was new to the journal."""
+    def receive(self, reading: MeterReading, *, held: bool = False) -> bool:
+        """Keep a verified or unverified reading; returns whether it was new to the journal.
+
+        Args:
+            held: it is on disk after `settle`, or after anything else that this node is asked; until then
+                nobody may be told that it is kept.
+        """
         if reading.meter_id not in self.node.trackers or len(reading.signature) != _SIGNATURE_BYTES:
             return bool(self.node.receive([reading]))  # counted as refused; nothing to keep
         key = f"{reading.meter_id}:{reading.seq}:{sha256(reading.raw).hexdigest()[:32]}"
-        if not self._written("reading", keep_reading(reading), key=key):
+        if not self._written("reading", keep_reading(reading), key=key, held=held):
             return False
         self.node.receive([reading])
         return True
+
+    def settle(self) -> None:
+        """Bring to disk what is held.
+
+        Raises:
+            EnvironmentFault: it cannot be written. This node is then ahead of its journal, which takes
+                nothing more: it is to be started again.
+        """
+        self._journal.commit()
 
     def receive_credit(self, event: CashflowEvent) -> bool:
         """See `SignerNode.receive_credit`."""
@@ -144,9 +158,9 @@ class DurableNode:
         self.node.reopen(period_id, reason)
         self._written("reopen", to_json(Decision(period_id=period_id, reason=reason)))
 
-    def _written(self, kind: str, body: bytes, *, key: str | None = None) -> bool:
+    def _written(self, kind: str, body: bytes, *, key: str | None = None, held: bool = False) -> bool:
         self._unanswered = None
-        return self._journal.append(kind, body, key=key)
+        return self._journal.append(kind, body, key=key, held=held)
 
     def _replay(self, kind: str, body: bytes) -> None:
         where = f"{self._journal.path}: {kind}"

@@ -103,7 +103,13 @@ async def run_gateway(settings: GatewaySettings, path: Path, started: Callable[[
                 for each in settings.stations
             }
             await stack.enter_async_context(
-                run_csms(stations, publisher.keep, clock=clock, port=settings.ocpp_port)
+                run_csms(
+                    stations,
+                    publisher.hold,
+                    settled=publisher.settled,
+                    clock=clock,
+                    port=settings.ocpp_port,
+                )
             )
         started()
         await asyncio.gather(*tasks)
@@ -128,7 +134,7 @@ async def _poll(
             if reading is None:
                 await asyncio.sleep(_RETRY_S)
             elif reading.read_at_s == at_s:
-                publisher.keep(reading)
+                publisher.hold(reading)
                 done_s = at_s
 
 

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,14 @@ async def run_node(settings: NodeSettings, path: Path, started: Started) -> None
             broker = broker_of(settings.mqtt)
             client = f"rwa-sim-{key.address.lower()}"
             sources.append(
-                receive_mqtt(broker, intake, node.receive, client_id=client, subscribed=subscribed)
+                receive_mqtt(
+                    broker,
+                    intake,
+                    partial(node.receive, held=True),
+                    client_id=client,
+                    settle=node.settle,
+                    subscribed=subscribed,
+                )
             )
         if settings.bank is not None:
             bank = BankFolder(path.parent / settings.bank.folder, settings.bank.account)

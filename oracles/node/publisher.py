@@ -1,6 +1,6 @@
 """Signed readings on their way to the bus: on disk before they leave, sent until the broker has them.
 
-    keep ──► journal ──► publish, QoS 1 ──► acknowledged ──► journal
+    keep, or hold ──► settled ──► journal ──► publish, QoS 1 ──► acknowledged ──► journal
 
 After a restart whatever was not acknowledged is published again; who receives it twice knows it by its
 number and bytes.
@@ -15,6 +15,7 @@ from typing import Any
 
 from oracles.adapters.mqtt import BrokerAddress, load_aiomqtt
 from oracles.adapters.mqtt_intake import DEFAULT_PREFIX, encode_reading
+from oracles.node.group_commit import GroupCommit
 from oracles.node.journal import Journal
 from oracles.schema import MeterReading
 
@@ -32,6 +33,8 @@ class DurablePublisher:
     def __init__(self, journal: Journal, *, prefix: str = DEFAULT_PREFIX) -> None:
         self._journal, self._prefix = journal, prefix
         self._waiting: deque[tuple[int, str, bytes]] = deque()
+        self._held: list[tuple[int, str, bytes]] = []
+        self._group = GroupCommit(journal, self._release)
         self._arrived = asyncio.Event()
         self.last_seq: dict[str, int] = {}
         acknowledged = max((int(body) for _, _, body in journal.entries("acknowledged")), default=0)
@@ -46,14 +49,42 @@ class DurablePublisher:
 
     def keep(self, reading: MeterReading) -> None:
         """Write a reading down, and queue it; one that is known already is passed over."""
+        self._write(reading, held=False)
+
+    def hold(self, reading: MeterReading) -> None:
+        """As `keep`, but it is on disk, and leaves, only after `settled`: many share one commit."""
+        self._write(reading, held=True)
+
+    def __len__(self) -> int:
+        """Readings on disk that the broker has not acknowledged."""
+        return len(self._waiting)
+
+    async def settled(self) -> None:
+        """Return once all that was held is on disk.
+
+        Raises:
+            EnvironmentFault: it cannot be written.
+        """
+        await self._group.settled()
+
+    def _write(self, reading: MeterReading, *, held: bool) -> None:
         payload = encode_reading(reading)
         body = b"\0".join((reading.meter_id.encode(), str(reading.seq).encode(), payload))
         key = f"{reading.meter_id}:{reading.seq}:{sha256(reading.raw).hexdigest()[:32]}"
-        if not self._journal.append("reading", body, key=key):
+        if not self._journal.append("reading", body, key=key, held=held):
             return
         self.last_seq[reading.meter_id] = max(reading.seq, self.last_seq.get(reading.meter_id, 0))
         self._count += 1
-        self._waiting.append((self._count, reading.meter_id, payload))
+        self._held.append((self._count, reading.meter_id, payload))
+        if held:
+            self._group.begin()
+        else:
+            self._release()
+
+    def _release(self) -> None:
+        """What was held is on disk, or the journal takes nothing more, which `run` then raises."""
+        self._waiting.extend(self._held)
+        self._held.clear()
         self._arrived.set()
 
     async def run(self, broker: BrokerAddress, *, client_id: str) -> None:
@@ -61,6 +92,7 @@ class DurablePublisher:
 
         Raises:
             ExtraMissing: `aiomqtt` is not installed.
+            EnvironmentFault: the journal cannot be written.
         """
         aiomqtt = load_aiomqtt()
         while True:
@@ -83,6 +115,7 @@ class DurablePublisher:
         if not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()
+        self._journal.commit()  # raises if what was held could not be written: then it must not leave
         page = list(self._waiting)[:_AT_ONCE]
         await asyncio.gather(
             *(client.publish(f"{self._prefix}/{name}/reading", payload, qos=1) for _, name, payload in page)

@@ -5,7 +5,9 @@ given a broker (mosquitto where installed, else amqtt; and amqtt in any case)
 ├── the adapter away for a while   nothing lost, in order
 ├── sent twice, retained           counts once
 ├── strangers on the bus           counted, nothing raised
-├── keep fails once                not acknowledged: the reading comes again
+├── keep or settle fails once      not acknowledged: the burst comes again (not from amqtt, which forgets
+│                                  what was on its way when a connection ends)
+├── killed before a commit         what was acknowledged is on disk, the rest comes again
 ├── the broker restarts            the adapter connects again
 └── the device vanishes            its last will takes it offline
 """
@@ -23,6 +25,7 @@ from oracles.adapters.mqtt import receive_mqtt
 from oracles.adapters.mqtt_intake import MqttIntake, encode_reading
 from oracles.devices.broker import amqtt_broker, any_broker, find_mosquitto, mosquitto_broker
 from oracles.devices.mqtt_meter import MqttMeter
+from oracles.node.journal import Journal
 from oracles.registers import RegisterTracker
 from oracles.registry import AssetRegistry
 from tests.unit.oracles import oracle_kit as kit
@@ -30,6 +33,35 @@ from tests.unit.oracles.oracle_kit import HOUR_S, T0
 
 aiomqtt = pytest.importorskip("aiomqtt", reason="extra mqtt is not installed")
 KIT = Path(kit.__file__).parent
+
+
+RECEIVES_AND_DIES = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from oracles.adapters.mqtt import BrokerAddress, receive_mqtt
+from oracles.adapters.mqtt_intake import MqttIntake
+from oracles.node.journal import Journal
+from oracles.registry import AssetRegistry
+from tests.unit.oracles import oracle_kit as kit
+
+journal = Journal(Path(sys.argv[2]))
+intake = MqttIntake(AssetRegistry([kit.spec()]), lambda: 2**40)
+bursts = 0
+
+def keep(reading):
+    journal.append("reading", reading.raw, key=str(reading.seq), held=True)
+
+def settle():
+    global bursts
+    bursts += bool(intake.counts["readings"])
+    if bursts == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    journal.commit()
+
+asyncio.run(
+    receive_mqtt(BrokerAddress(port=int(sys.argv[1])), intake, keep, client_id="adapter", settle=settle)
+)
+"""
 
 
 class Clock:
@@ -157,31 +189,83 @@ def test_strangers_on_the_bus_are_counted(broker):
     assert not bus.is_online("meter-1")
 
 
-def test_a_reading_that_was_not_kept_comes_again(broker):
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+@pytest.mark.parametrize("failing", ["keep", "settle"])
+def test_a_reading_that_was_not_kept_comes_again(tmp_path, failing):
     async def run():
-        clock, kept, failures = Clock(), [], [OSError("disk full")]
+        clock, kept, failures, settled = Clock(), [], [OSError("disk full")], []
+        bus = bus_of(clock)
+
+        def fail_at(stage):
+            if failures and stage == failing:
+                raise failures.pop()
 
         def keep(reading):
-            if failures:
-                raise failures.pop()
+            fail_at("keep")
             kept.append(reading)
 
-        async with broker() as address:
-            ready = asyncio.Event()
-            task = asyncio.create_task(
-                receive_mqtt(address, bus_of(clock), keep, client_id="adapter", subscribed=ready)
+        def settle():
+            fail_at("settle")
+            settled.extend(kept)
+            kept.clear()
+
+        def receiving(ready):
+            return asyncio.create_task(
+                receive_mqtt(address, bus, keep, client_id="adapter", settle=settle, subscribed=ready)
             )
+
+        with mosquitto_broker(tmp_path) as address:
+            ready = asyncio.Event()
+            task = receiving(ready)
             await ready.wait()
             async with meter(address, clock) as device:
                 sent = await device.publish()
                 with pytest.raises(OSError, match="disk full"):
                     await asyncio.wait_for(task, 5)
-            async with adapter(address, bus_of(clock), keep):
-                await until(lambda: kept)
-        return sent, kept
+            assert not settled
+            kept.clear()
+            task = receiving(ready)
+            await until(lambda: settled)
+            task.cancel()
+        return sent, settled
 
-    sent, kept = asyncio.run(run())
-    assert [reading.raw for reading in kept] == [sent.raw]
+    sent, settled = asyncio.run(run())
+    assert [reading.raw for reading in settled] == [sent.raw]
+
+
+@pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")
+def test_killed_before_a_commit_everything_comes_again(tmp_path):
+    async def run():
+        clock, sent = Clock(), []
+        with mosquitto_broker(tmp_path) as address:
+            command = [sys.executable, "-c", RECEIVES_AND_DIES, str(address.port), str(tmp_path / "node")]
+            process = await asyncio.create_subprocess_exec(*command, cwd=KIT.parents[2])
+            async with meter(address, clock) as device, asyncio.timeout(30):
+                while process.returncode is None:  # the first are sent before it listens, and are nobody's
+                    clock.now_s += 60
+                    sent.append(await device.publish())
+                journal = Journal(tmp_path / "node")
+                before = [body for _, _, body in journal.entries()]
+
+                def keep(reading):
+                    journal.append("reading", reading.raw, key=str(reading.seq), held=True)
+
+                task = asyncio.create_task(
+                    receive_mqtt(address, bus_of(clock), keep, client_id="adapter", settle=journal.commit)
+                )
+                last = sent[-1].raw
+                while last not in (after := [body for _, _, body in journal.entries()]):
+                    await asyncio.sleep(0.01)
+                task.cancel()
+        return process.returncode, [reading.raw for reading in sent], before, after
+
+    code, sent, before, after = asyncio.run(run())
+
+    heard = sent[sent.index(before[0]) :]
+    assert code == -9
+    assert 3 <= len(before) < len(after)
+    assert before == heard[: len(before)]
+    assert after == heard
 
 
 @pytest.mark.skipif(find_mosquitto() is None, reason="mosquitto is not installed")

@@ -58,9 +58,9 @@ class FragileJournal(Journal):
         super().__init__(folder)
         self._fuse, self._name = fuse, name
 
-    def append(self, kind: str, body: bytes, *, key: str | None = None, durable: bool = False) -> bool:
+    def append(self, kind: str, body: bytes, **how) -> bool:
         self._fuse.burn(self._name, after=False)
-        written = super().append(kind, body, key=key, durable=durable)
+        written = super().append(kind, body, **how)
         self._fuse.burn(self._name, after=True)
         return written
 

@@ -4,6 +4,10 @@ append
 ├── given a new key, or none                 written, in order
 ├── given a used key                         not written again
 └── given a folder that cannot be written    EnvironmentFault, in one line
+hold
+├── given its process was killed             what was committed is there, in order; what was held is not
+├── given an append that is not held         it and all held before it are there, in order
+└── given it cannot be written               the journal takes nothing more
 open
 ├── given another process has it             EnvironmentFault
 ├── given it was closed                      everything is there
@@ -28,6 +32,22 @@ journal = Journal(Path(sys.argv[1]))
 for n in range(100):
     journal.append("reading", str(n).encode(), durable=n == 50)
 os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+HOLDS_AND_DIES = """
+import os, signal, sys
+from pathlib import Path
+from oracles.node.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+for n in range(100):
+    journal.append("reading", str(n).encode(), held=True)
+    if n % 10 == 9:
+        journal.commit()
+        print(n, flush=True)  # the acknowledgement
+    if n == 34 and sys.argv[2] == "append":
+        journal.append("look", b"look", durable=True)
+    if n == 37:
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -85,3 +105,49 @@ def test_open_of_a_file_that_is_no_journal_is_refused(tmp_path):
         Journal(tmp_path)
     (tmp_path / "journal.db").unlink()
     Journal(tmp_path).close()  # the lock was given back
+
+
+@pytest.mark.parametrize("last", ["hold", "append"])
+def test_a_kill_between_hold_and_commit_loses_nothing_that_was_acknowledged(tmp_path, last):
+    died = subprocess.run(
+        [sys.executable, "-c", HOLDS_AND_DIES, str(tmp_path), last], check=False, capture_output=True
+    )
+    acknowledged = int(died.stdout.split()[-1])
+
+    written = bodies(Journal(tmp_path))
+
+    kept = [str(n).encode() for n in range(35 if last == "append" else 30)]
+    assert (died.returncode, acknowledged) == (-9, 29)
+    assert written == [*kept, b"look"] if last == "append" else written == kept
+
+
+def test_held_entries_know_their_keys(tmp_path):
+    journal = Journal(tmp_path)
+
+    assert journal.append("reading", b"first", key="1", held=True)
+    assert not journal.append("reading", b"again", key="1", held=True)
+    journal.commit()
+    journal.commit()
+    assert not journal.append("reading", b"again", key="1")
+    assert bodies(journal) == [b"first"]
+
+
+def test_what_cannot_be_committed_stops_the_journal(tmp_path):
+    journal = Journal(tmp_path)
+    journal.append("reading", b"kept")
+    pages = journal._database.execute("PRAGMA page_count").fetchone()[0]
+    journal._database.execute(f"PRAGMA max_page_count = {pages}")
+
+    with pytest.raises(EnvironmentFault, match="full"):
+        for _ in range(10_000):
+            journal.append("reading", b"x" * 4_000, held=True)
+
+    journal._database.execute("PRAGMA max_page_count = 1000000")
+    for again in (
+        journal.commit,
+        lambda: journal.append("look", b""),
+        lambda: journal.append("r", b"", held=True),
+    ):
+        with pytest.raises(EnvironmentFault, match="full"):
+            again()
+    assert bodies(journal) == [b"kept"]

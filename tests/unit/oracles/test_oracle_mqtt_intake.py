@@ -4,6 +4,7 @@ receive
 ├── a signed reading of a known meter    passed on once
 ├── the same again                       counted as repeated; other content under its seq passed on
 ├── wrong topic, oversize, malformed, unknown meter, forged meter, foreign signature   counted
+├── a reading that is forgotten          new when it comes again
 ├── birth and death                      online from birth to its own death; a late death ignored
 └── any topic and bytes                  never raises
 """
@@ -106,3 +107,16 @@ def test_a_forgotten_repetition_is_passed_on_and_memory_stays_bounded():
 
     assert bus.receive(TOPIC, encode_reading(readings[0])) is not None, "the register knows it"
     assert bus.receive(TOPIC, encode_reading(readings[-1])) is None
+
+
+def test_a_reading_that_is_forgotten_is_new_when_it_comes_again():
+    bus, device = intake(), kit.device()
+    first, second, strange = device.read(T0, 1), device.read(T0, 2), device.read(T0, 3)
+    for reading in (first, second):
+        bus.receive(TOPIC, encode_reading(reading))
+
+    bus.forget([first, strange, kit.device("meter-2").read(T0, 1)])
+
+    assert bus.counts["readings"] == 1
+    assert bus.receive(TOPIC, encode_reading(first)) is not None
+    assert bus.receive(TOPIC, encode_reading(second)) is None

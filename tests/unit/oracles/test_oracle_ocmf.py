@@ -22,6 +22,8 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 
 import oracle_kit as kit
@@ -33,6 +35,7 @@ from oracle_kit import T0
 from oracles.keys import SecretKey, recover_address
 from oracles.ocmf import OcmfPayload, missing_pages, parse_payload, parse_record, to_reading
 from oracles.ocmf_keys import SECP256K1, chain_signature, is_record_signed, sign_record
+from oracles.ocmf_reading import parse_ocmf_reading
 from oracles.registers import RegisterTracker
 from oracles.schema import Quality, TimeSync
 from rwa_sim.errors import ExtraMissing, InputError, MalformedReading, UnknownName
@@ -313,3 +316,40 @@ def test_any_json_is_a_payload_or_malformed(value):
         parse_payload(parse_record(b"OCMF|" + text + b'|{"SD":"00"}'))
     except MalformedReading:
         return
+
+
+def instant_by_strptime(text: str) -> int | None:
+    """Seconds of a time of OCMF as the standard library reads it; None if it is none."""
+    try:
+        read_at = datetime.strptime(text[:19] + text[23:28], "%Y-%m-%dT%H:%M:%S%z")
+        return int((read_at.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+    except (ValueError, OverflowError):
+        return None
+
+
+two = st.integers(0, 99).map("{:02d}".format)
+FIELDS = json.loads(BEGIN) | {"RV": Decimal("2935.6")}
+
+
+@given(st.integers(0, 9_999).map("{:04d}".format), two, two, two, two, two, st.sampled_from("+-"), two, two)
+def test_any_digits_in_a_time_are_the_instant_that_the_standard_library_reads(
+    year, month, day, hour, minute, second, sign, hours, minutes
+):
+    text = f"{year}-{month}-{day}T{hour}:{minute}:{second},000{sign}{hours}{minutes} S"
+    try:
+        read_at_s = parse_ocmf_reading(FIELDS | {"TM": text}, "record").read_at_s
+    except MalformedReading:
+        read_at_s = None
+
+    assert read_at_s == instant_by_strptime(text)
+
+
+@given(st.datetimes(), st.sampled_from(["+0000", "+0200", "-0930", "+2359", "-2359"]))
+def test_any_time_is_the_instant_that_the_standard_library_reads(at, zone):
+    text = f"{at.year:04d}-{at:%m-%dT%H:%M:%S},000{zone} S"
+    try:
+        read_at_s = parse_ocmf_reading(FIELDS | {"TM": text}, "record").read_at_s
+    except MalformedReading:
+        read_at_s = None
+
+    assert read_at_s == instant_by_strptime(text)

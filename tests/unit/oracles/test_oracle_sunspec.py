@@ -9,6 +9,8 @@ energy_point                           model and register, or the known ones
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,3 +69,13 @@ def test_any_words(words, scale):
             assert register_wh_down(tail, 103, energy_point(103, "2.8.0"), scale) >= 0
         except MalformedReading:
             continue
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(-10, 10))
+def test_any_count_and_scale_is_rounded_down_exactly(count, scale):
+    point = energy_point(103, "2.8.0")
+    words = [103, *(0,) * (point.word_count - 1)]
+    words[point.energy : point.energy + 2] = [count >> 16, count & 0xFFFF]
+    words[point.scale] = scale & 0xFFFF
+
+    assert register_wh_down(words, 103, point, scale) == int(Fraction(count) * Fraction(10) ** scale)

@@ -109,6 +109,16 @@ def test_sessions_across_clock_changes(table, start, end, elapsed_s, doubled, mi
     assert (notes.doubled_hour_count, notes.missing_hour_count) == (doubled, missing)
 
 
+def test_a_time_with_its_own_offset_is_that_instant_whatever_the_zone(table):
+    form = replace(NORDIC, time_format="%Y-%m-%dT%H:%M:%S%z")
+    rows = ("1;u;2019-10-27T02:30:00+02:00;2019-10-27T02:30:00+01:00;1", "2;u;2019-10-27T00:30:00Z;NA;1")
+
+    (one, two), notes = read_sessions(table(*rows), COLUMNS, form)
+
+    assert (one.start_s, one.elapsed_s, two.start_s) == (utc_s(2019, 10, 27, 0, 30), 3_600, one.start_s)
+    assert (notes.doubled_hour_count, notes.missing_hour_count) == (0, 0)
+
+
 def test_a_repeated_row_counts_once_and_the_register_is_cumulative(table):
     row = "1;u;21.12.2018 10:20;21.12.2018 12:00;0,3"
     found, notes = sessions(table(row, row, "2;u;21.12.2018 10:00;NA;1,5"))
