@@ -10,7 +10,7 @@ from oracles.watch import Claim
 from rwa_sim.chain.contract import interface
 from rwa_sim.chain.json_rpc import JsonRpc
 from rwa_sim.chain.reverts import decode_revert
-from rwa_sim.errors import EnvironmentFault
+from rwa_sim.errors import EnvironmentFault, NodeUnreachable, Reverted
 from rwa_sim.relay.plan import ChainView, DueCoupon, OpenReport, OpenStatus
 
 STATUSES = tuple(OpenStatus)  # in the order of ICashflowFeed.Status
@@ -76,7 +76,7 @@ class ChainReader:
         number = self._node.head().number - depth
         try:
             return self.last_final(block=number) if number > 0 else 0
-        except Exception:  # a node that has forgotten old states says so in many ways
+        except (NodeUnreachable, Reverted, ValueError):  # the node has forgotten so old a state
             return 0
 
     def forget(self) -> None:
