@@ -26,7 +26,7 @@ pytest.importorskip("aiomqtt", reason="extra mqtt is not installed")
 pytest.importorskip("ocpp", reason="extra ocpp is not installed")
 pytest.importorskip("pymodbus", reason="extra modbus is not installed")
 needs_anvil = pytest.mark.skipif(find_anvil() is None, reason="anvil is not installed")
-SEED, KILLS = 7, 12
+SEED, KILLS, SPEED = 7, 12, "10000"
 
 
 def devnet(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -47,7 +47,7 @@ def killed_week(tmp_path_factory):
     if find_mosquitto() is None:
         print("mosquitto is not installed: the broker is amqtt")
     done = devnet(
-        "--out", str(folder / "run"), "--days", "7", "--kills", str(KILLS), "--seed", str(SEED),
+        "--out", str(folder / "run"), "--days", "7", "--kills", str(KILLS), "--seed", str(SEED), "--speed", SPEED,
         "--json", str(folder / "result.json"),
     )  # fmt: skip
     return folder, done
@@ -85,7 +85,16 @@ def test_no_secret_is_in_a_file_of_the_run(killed_week):
 
 @needs_anvil
 def test_two_calm_days_make_the_reports_of_one_process(tmp_path):
-    done = devnet("--out", str(tmp_path / "run"), "--days", "2", "--json", str(tmp_path / "result.json"))
+    done = devnet(
+        "--out",
+        str(tmp_path / "run"),
+        "--days",
+        "2",
+        "--speed",
+        SPEED,
+        "--json",
+        str(tmp_path / "result.json"),
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     document, checks = told(tmp_path / "result.json")
 
