@@ -19,7 +19,7 @@ demo: setup ## run the demo scenario, then walk through the Python API
 	@$(RUN)/python scripts/demo.py
 
 test: setup ## run the tests, as CI does
-	@$(RUN)/pytest -q
+	@$(RUN)/pytest -q -n 2 --dist loadfile
 
 check: setup ## lint, format and types
 	@$(RUN)/ruff check . && $(RUN)/ruff format --check . && $(RUN)/mypy

@@ -1,75 +1,55 @@
 """Market profiles: every parameter of a conventional rail with its source and evidence mark.
 
-    name --load_profile--> MarketProfile        profiles/*.toml
-
-A value without a mark is refused: a number nobody can place has no business in a comparison.
+name --load_profile--> MarketProfile        profiles/conventional/*.toml
 """
 
 from __future__ import annotations
 
-import re
-import tomllib
 from datetime import date, time
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from rwa_sim.calendars import find_calendar
 from rwa_sim.domain.calendar import BusinessCalendar
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.errors import InputError, UnknownName
+from rwa_sim.rails.sourced import (
+    BusinessDays,
+    Clock,
+    ClockRange,
+    DecimalText,
+    Part,
+    Probability,
+    Sourced,
+    SourcedDocument,
+    read_sourced,
+)
 
-PROFILES = Path(__file__).parent / "profiles"
-MARKS = {
-    "R": "regulator, infrastructure or filing",
-    "P": "paper or primary firm page",
-    "T": "trade press",
-    "L": "measured",
-    "K": "domain knowledge, not verified",
-    "A": "assumption chosen here",
-}
-Mark = Literal["R", "P", "T", "L", "K", "A"]
-V = TypeVar("V")
-Probability = Annotated[str, Field(pattern=r"^(0(\.\d{1,6})?|1(\.0{1,6})?)$")]
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
-ClockRange = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")]
-BusinessDays = Annotated[int, Field(ge=0, le=30)]
-DecimalText = Annotated[str, Field(pattern=r"^\d{1,9}(\.\d{1,6})?$")]
+PROFILES = Path(__file__).parent / "profiles" / "conventional"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
-
-
-class Sourced(_Part, Generic[V]):
-    """A value, where it comes from, and how strong that source is."""
-
-    value: V
-    mark: Mark
-    source: Annotated[str, Field(min_length=3, max_length=400)]
-
-
-class LagStep(_Part):
+class LagStep(Part):
     """A settlement lag in force from a date on."""
 
     from_: Annotated[date, Field(alias="from")]
     value: BusinessDays
 
 
-class SourcedLag(_Part):
+class SourcedLag(Sourced[Annotated[tuple[LagStep, ...], Field(min_length=1, strict=False)]]):
     """The settlement lag over time, steps ascending by date."""
 
-    steps: Annotated[tuple[LagStep, ...], Field(min_length=1, strict=False)]
-    mark: Mark
-    source: Annotated[str, Field(min_length=3, max_length=400)]
+    def text(self) -> str:
+        """'T+2 from 2014-10-06, T+1 from 2027-10-11'."""
+        return ", ".join(f"T+{step.value} from {step.from_}" for step in self.value)
 
 
-class MarketProfile(_Part):
+class MarketProfile(SourcedDocument):
     """One conventional market. Probabilities and rates are text, exact; times are local."""
 
     name: str
@@ -122,9 +102,9 @@ class MarketProfile(_Part):
         Raises:
             InputError: the date is before the first step.
         """
-        in_force = [step.value for step in self.settle_lag_bd.steps if step.from_ <= trade_date]
+        in_force = [step.value for step in self.settle_lag_bd.value if step.from_ <= trade_date]
         if not in_force:
-            first = self.settle_lag_bd.steps[0].from_
+            first = self.settle_lag_bd.value[0].from_
             raise InputError(
                 where=f"profile {self.name}",
                 key="settle_lag_bd",
@@ -132,18 +112,6 @@ class MarketProfile(_Part):
                 got=str(trade_date),
             )
         return in_force[-1]
-
-    def assumptions(self) -> list[tuple[str, str, str, str]]:
-        """(key, value, mark, source) of every parameter, in file order."""
-        rows: list[tuple[str, str, str, str]] = []
-        for key in type(self).model_fields:
-            part = getattr(self, key)
-            if isinstance(part, Sourced):
-                rows.append((key, str(part.value), part.mark, part.source))
-            elif isinstance(part, SourcedLag):
-                text = ", ".join(f"T+{step.value} from {step.from_}" for step in part.steps)
-                rows.append((key, text, part.mark, part.source))
-        return rows
 
 
 def load_profile(name: str, where: str = "profile") -> MarketProfile:
@@ -165,14 +133,7 @@ def read_profile(path: Path) -> MarketProfile:
     Raises:
         InputError: see `load_profile`.
     """
-    try:
-        return MarketProfile.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(where=str(path), expected="a TOML document", got=str(error)) from None
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = re.sub(r"\.function-.*", "", ".".join(str(part) for part in fault["loc"]))
-        raise InputError(where=str(path), key=key, expected=fault["msg"].lower()) from None
+    return read_sourced(path, MarketProfile)
 
 
 def clock(text: str) -> time:

@@ -9,7 +9,8 @@ from typing import Any
 
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd_text
-from rwa_sim.rails.market_profile import MARKS, MarketProfile
+from rwa_sim.rails.market_profile import MarketProfile
+from rwa_sim.rails.sourced import MARKS
 from rwa_sim.results.classes import ClassResult
 from rwa_sim.results.flows import Flows
 from rwa_sim.results.metrics import MarketTerms, Value

@@ -24,17 +24,23 @@ from .conftest import ROOT, rwa_sim
 
 
 def test_help_is_instant_because_heavy_imports_are_lazy():
-    """The best of five under 0.4 s, and none of the heavy packages imported."""
-    times = []
-    for _ in range(5):
+    """Under half of what importing the chain library alone takes, and none of the heavy packages imported.
+
+    A ratio, each the best of three taken in turn: seconds depend on the machine and on what else it does.
+    """
+    help_s, import_s = [], []
+    for _ in range(3):
         start = time.perf_counter()
         done = rwa_sim("--help")
-        times.append(time.perf_counter() - start)
+        help_s.append(time.perf_counter() - start)
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import web3"], check=True)
+        import_s.append(time.perf_counter() - start)
     assert done.returncode == 0
     assert "run" in done.stdout
-    assert min(times) < 0.4
+    assert min(help_s) < min(import_s) / 2
     probe = "import sys, rwa_sim.cli; print([m for m in sys.modules if m in sys.argv[1:]])"
-    heavy = ["web3", "eth_tester", "QuantLib", "plotly", "duckdb", "pydantic", "eth_account"]
+    heavy = ["web3", "eth_tester", "QuantLib", "plotly", "duckdb", "pydantic", "eth_account", "numpy"]
     listed = subprocess.run([sys.executable, "-c", probe, *heavy], capture_output=True, text=True, check=True)
     assert listed.stdout.strip() == "[]"
 

@@ -25,8 +25,9 @@ from rwa_sim.errors import CalendarYearMissing, InputError, UnknownName
 from rwa_sim.rails.conventional import ConventionalRail, float_income_usd6
 from rwa_sim.rails.credits import Credit, mean_credited_at_s
 from rwa_sim.rails.events import EventLog
-from rwa_sim.rails.market_profile import MARKS, PROFILES, load_profile, read_profile
+from rwa_sim.rails.market_profile import PROFILES, load_profile, read_profile
 from rwa_sim.rails.servicing import service_coupons
+from rwa_sim.rails.sourced import MARKS
 
 MILLION_USD6 = 10**12
 
