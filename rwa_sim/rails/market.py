@@ -1,0 +1,168 @@
+"""A market drawn from a few figures: participants, what each holds, and the trade tape of some weeks.
+
+    MarketTerms ──generate_market──► Market
+
+A seller holds what it sells once every earlier trade has settled, so that stock circulates and nobody drifts
+away; a share of short sales sells more than that and is covered by later purchases. What a participant
+holds and may spend at the start is stated in days of its mean flow: small numbers make fails, large ones none.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+
+import numpy as np
+
+from rwa_sim.domain.money import BPS, USD6
+from rwa_sim.rails.columns import Ints, Market, Tape
+
+DAY_S = 86_400
+OFFICE_OPEN_S, OFFICE_CLOSE_S = 8 * 3600, 16 * 3600  # UTC
+FACE_USD6 = 1_000 * USD6
+INSTRUMENT = "NOTE"
+CANDIDATES = 6  # drawn for each trade
+_SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketTerms:
+    """What a market is drawn from.
+
+    `days` counts weekdays from `first_day`, holidays of any calendar included; `size_cv` is the standard deviation
+    of a trade's size over its mean; `imbalance` is the share by which trades flow one way, from the second half of
+    the participants to the first (negative: the other way); `inventory_days` and `cash_days` are multiples of a
+    participant's mean daily sales and purchases.
+    """
+
+    first_day: date
+    days: int
+    participants: int
+    trades_per_day: int
+    size_median_usd6: int
+    size_cv: float
+    imbalance: float
+    short_sale_share: float
+    office_hours_share: float
+    price_spread_bps: int
+    inventory_days: float
+    cash_days: float
+
+    @property
+    def trades(self) -> int:
+        """Length of the tape."""
+        return self.days * self.trades_per_day
+
+    @property
+    def mean_size_usd6(self) -> float:
+        """Mean of the lognormal size: median x sqrt(1 + cv^2)."""
+        return self.size_median_usd6 * math.sqrt(1 + self.size_cv**2)
+
+
+def stream(seed: str) -> np.random.Generator:
+    """A generator of its own for each purpose, named in words such as `20261120:3:tape`."""
+    return np.random.Generator(np.random.PCG64(int.from_bytes(sha256(seed.encode()).digest()[:16], "big")))
+
+
+def generate_market(terms: MarketTerms, seed: str) -> Market:
+    """Draw a market: one instrument of 1,000 USD face value a unit.
+
+    Args:
+        terms: what to draw from.
+        seed: the same text gives the same market.
+    """
+    rng = stream(f"{seed}:tape")
+    executed_at_s = _instants(terms, rng)
+    units = np.maximum(1, np.rint(_sizes_usd6(terms, rng) / FACE_USD6)).astype(np.int64)
+    spread_bps = np.rint(rng.normal(0, terms.price_spread_bps, terms.trades)).astype(np.int64)
+    prices_usd6 = np.maximum(1, FACE_USD6 * (BPS + spread_bps) // BPS)
+    opening_units, opening_cash_usd6 = _holdings(terms)
+    seller, buyer = _parties(terms, opening_units, units, rng)
+    tape = Tape(
+        executed_at_s=executed_at_s,
+        instrument=np.zeros(terms.trades, np.int64),
+        seller=seller,
+        buyer=buyer,
+        units=units,
+        cash_usd6=units * prices_usd6,
+    )
+    return Market(
+        participants=tuple(f"bank-{number:03d}" for number in range(1, terms.participants + 1)),
+        instruments=(INSTRUMENT,),
+        opening_units=opening_units.reshape(-1, 1),
+        opening_cash_usd6=opening_cash_usd6,
+        tape=tape,
+    )
+
+
+def _instants(terms: MarketTerms, rng: np.random.Generator) -> Ints:
+    """Office seconds of a weekday, or any second from the first day to the last; in order."""
+    weekdays = _weekdays_s(terms)
+    count = terms.trades
+    office = weekdays[rng.integers(0, len(weekdays), count)] + rng.integers(
+        OFFICE_OPEN_S, OFFICE_CLOSE_S, count
+    )
+    anytime = rng.integers(weekdays[0], weekdays[-1] + DAY_S, count)
+    return np.sort(np.where(rng.random(count) < terms.office_hours_share, office, anytime))
+
+
+def _weekdays_s(terms: MarketTerms) -> Ints:
+    days: list[int] = []
+    day = terms.first_day
+    while len(days) < terms.days:
+        if day.weekday() < _SATURDAY:
+            days.append((day - date(1970, 1, 1)).days * DAY_S)
+        day += timedelta(days=1)
+    return np.array(days, np.int64)
+
+
+def _sizes_usd6(terms: MarketTerms, rng: np.random.Generator) -> np.ndarray:
+    sigma = math.sqrt(math.log(1 + terms.size_cv**2))
+    return np.exp(rng.normal(math.log(terms.size_median_usd6), sigma, terms.trades))
+
+
+def _holdings(terms: MarketTerms) -> tuple[Ints, Ints]:
+    daily_usd6 = terms.trades_per_day / terms.participants * terms.mean_size_usd6
+    units = round(terms.inventory_days * daily_usd6 / FACE_USD6)
+    cash_usd6 = round(terms.cash_days * daily_usd6)
+    return (
+        np.full(terms.participants, units, np.int64),
+        np.full(terms.participants, cash_usd6, np.int64),
+    )
+
+
+def _parties(
+    terms: MarketTerms, opening_units: Ints, units: Ints, rng: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """Seller and buyer of each trade, by what each holds when all earlier trades are through."""
+    count, n = terms.trades, terms.participants
+    shorts = (rng.random(count) < terms.short_sale_share).tolist()
+    one_way = (rng.random(count) < abs(terms.imbalance)).tolist()
+    half = list(range(n // 2)), list(range(n // 2, n))
+    givers, takers = half[::-1] if terms.imbalance >= 0 else half
+    everybody = list(range(n))
+    draws = rng.random((count, CANDIDATES + 1)).tolist()
+    positions = opening_units.tolist()
+    sellers, buyers = [0] * count, [0] * count
+    for place, size in enumerate(units.tolist()):
+        pool = givers if one_way[place] else everybody
+        seller = _draw_seller(positions, pool, size, draws[place], short=shorts[place])
+        pool = takers if one_way[place] else everybody
+        buyer = pool[int(draws[place][-1] * len(pool))]
+        if buyer == seller:
+            buyer = pool[(pool.index(buyer) + 1) % len(pool)]
+        positions[seller] -= size
+        positions[buyer] += size
+        sellers[place], buyers[place] = seller, buyer
+    return np.array(sellers, np.int64), np.array(buyers, np.int64)
+
+
+def _draw_seller(positions: list[int], pool: list[int], size: int, draws: list[float], *, short: bool) -> int:
+    """The first candidate that holds enough (for a short sale: less); failing that, whoever holds most (least)."""
+    for draw in draws[:CANDIDATES]:
+        who = pool[int(draw * len(pool))]
+        if (positions[who] < size) == short:
+            return who
+    return (min if short else max)(pool, key=positions.__getitem__)
