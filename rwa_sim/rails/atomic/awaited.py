@@ -15,7 +15,7 @@ class Awaited:
         self._executed_s = tape.executed_at_s.tolist()
         self._units = tape.units.tolist()
         self._to_cell = (tape.buyer * width + tape.instrument).tolist()
-        self._from_cell = (tape.seller * width + tape.instrument).tolist()
+        self._from_cell: list[int] = (tape.seller * width + tape.instrument).tolist()
         self._to_come = [0] * (len(market.participants) * width)
         self._known = 0
 

@@ -28,7 +28,7 @@ class CellBook:
         seller, buyer = tape.seller * self._width, tape.buyer * self._width
         self._units, self._usd6 = tape.units.tolist(), tape.cash_usd6.tolist()
         # by trade: cells that give up units, get units, pay, are paid
-        self._cells = list(
+        self._cells: list[tuple[int, int, int, int]] = list(
             zip(
                 (seller + tape.instrument).tolist(),
                 (buyer + tape.instrument).tolist(),
