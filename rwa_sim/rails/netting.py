@@ -5,6 +5,7 @@
 Three rules over the same queue, all with balances that never end below zero:
 
 - **fifo**: one at a time, each participant's payments in the order of the queue; what came in may be paid on.
+  A payment that is not covered holds up its payer's later ones and nobody else's.
 - **bech-soramaki**: take all; while a participant would end below zero, drop its latest outgoing payment;
   settle the rest at once. The result does not depend on the order in which participants are looked at.
 - **optimal**: of all subsets the one with the greatest value, then the most payments, then the earliest in
@@ -16,15 +17,16 @@ Paper 9/2001 (the rule of EAF2).
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
 from rwa_sim.errors import InputError
+from rwa_sim.rails.netting_search import best_subset
 
-MAX_OPTIMAL = 24  # payments an exhaustive search takes
+MAX_OPTIMAL = 32  # payments an exhaustive search takes
 
 
 class Rule(StrEnum):
@@ -69,52 +71,78 @@ def resolve(opening: Mapping[str, Fraction], queue: Sequence[Payment], rule: Rul
     Raises:
         InputError: the queue is too long for an exhaustive search.
     """
-    kept = _RULES[rule](opening, queue)
-    settled = tuple(queue[index] for index in sorted(kept))
-    return Netting(settled=settled, closing=_closing(opening, queue, settled))
+    names = list(dict.fromkeys([*opening, *(name for row in queue for name in (row.payer, row.payee))]))
+    place_of = {name: place for place, name in enumerate(names)}
+    scale = math.lcm(*(row.amount.denominator for row in queue), *(b.denominator for b in opening.values()))
+    balances = [int(opening.get(name, Fraction(0)) * scale) for name in names]
+    rows = [(place_of[row.payer], place_of[row.payee], int(row.amount * scale)) for row in queue]
+
+    kept = settle_places(balances, rows, rule)
+
+    for place in kept:
+        payer, payee, amount = rows[place]
+        balances[payer] -= amount
+        balances[payee] += amount
+    return Netting(
+        settled=tuple(queue[place] for place in kept),
+        closing={name: Fraction(balance, scale) for name, balance in zip(names, balances, strict=True)},
+    )
 
 
-def _fifo(opening: Mapping[str, Fraction], queue: Sequence[Payment]) -> set[int]:
-    balances = defaultdict(Fraction, opening)
-    settled: set[int] = set()
-    progress = True
-    while progress:
-        progress = False
-        blocked: set[str] = set()
-        for index, payment in enumerate(queue):
-            if index in settled or payment.payer in blocked:
-                continue
-            if balances[payment.payer] < payment.amount:
-                blocked.add(payment.payer)
-                continue
-            balances[payment.payer] -= payment.amount
-            balances[payment.payee] += payment.amount
-            settled.add(index)
-            progress = True
+Row = tuple[int, int, int]  # payer, payee, amount
+
+
+def settle_places(balances: Sequence[int], queue: Sequence[Row], rule: Rule) -> list[int]:
+    """Places in the queue of what settles, ascending; parties are places in `balances`, which stay as they are.
+
+    Raises:
+        InputError: the queue is too long for an exhaustive search.
+    """
+    return sorted(_RULES[rule](balances, queue))
+
+
+def _fifo(balances: Sequence[int], queue: Sequence[Row]) -> list[int]:
+    held = list(balances)
+    own: list[list[int]] = [[] for _ in held]  # each payer's places, the first one last
+    for place in range(len(queue) - 1, -1, -1):
+        own[queue[place][0]].append(place)
+    settled: list[int] = []
+    able = list(range(len(held)))  # whose head may be covered now
+    while able:
+        name = able.pop()
+        while own[name] and queue[own[name][-1]][2] <= held[name]:
+            place = own[name].pop()
+            _, payee, amount = queue[place]
+            held[name] -= amount
+            held[payee] += amount
+            settled.append(place)
+            able.append(payee)
     return settled
 
 
-def _bech_soramaki(opening: Mapping[str, Fraction], queue: Sequence[Payment]) -> set[int]:
+def _bech_soramaki(balances: Sequence[int], queue: Sequence[Row]) -> set[int]:
     kept = set(range(len(queue)))
-    balances = dict(_closing(opening, queue, queue))
-    outgoing: dict[str, list[int]] = {}
-    for index, payment in enumerate(queue):
-        outgoing.setdefault(payment.payer, []).append(index)
-    short = [name for name, balance in balances.items() if balance < 0]
+    held = list(balances)
+    outgoing: list[list[int]] = [[] for _ in held]
+    for place, (payer, payee, amount) in enumerate(queue):
+        held[payer] -= amount
+        held[payee] += amount
+        outgoing[payer].append(place)
+    short = [name for name, balance in enumerate(held) if balance < 0]
     while short:
         name = short.pop()
-        while balances[name] < 0:
-            index = outgoing[name].pop()
-            kept.discard(index)
-            payment = queue[index]
-            balances[name] += payment.amount
-            balances[payment.payee] -= payment.amount
-            if balances[payment.payee] < 0:
-                short.append(payment.payee)
+        while held[name] < 0:
+            place = outgoing[name].pop()
+            kept.discard(place)
+            _, payee, amount = queue[place]
+            held[name] += amount
+            held[payee] -= amount
+            if held[payee] < 0:
+                short.append(payee)
     return kept
 
 
-def _optimal(opening: Mapping[str, Fraction], queue: Sequence[Payment]) -> set[int]:
+def _optimal(balances: Sequence[int], queue: Sequence[Row]) -> list[int]:
     if len(queue) > MAX_OPTIMAL:
         raise InputError(
             where="netting",
@@ -122,64 +150,10 @@ def _optimal(opening: Mapping[str, Fraction], queue: Sequence[Payment]) -> set[i
             expected=f"at most {MAX_OPTIMAL} payments for an exhaustive search",
             got=str(len(queue)),
         )
-    return _Search(opening, queue).best
+    return best_subset(balances, queue, at_least=_bech_soramaki(balances, queue))
 
 
-class _Search:
-    """Depth first over the queue, taking before leaving, so that the first best found is the earliest."""
-
-    def __init__(self, opening: Mapping[str, Fraction], queue: Sequence[Payment]) -> None:
-        self._queue = queue
-        self._value_from = [Fraction(0)] * (len(queue) + 1)
-        self._income_from: list[defaultdict[str, Fraction]] = [
-            defaultdict(Fraction) for _ in range(len(queue) + 1)
-        ]
-        for index in range(len(queue) - 1, -1, -1):
-            self._value_from[index] = self._value_from[index + 1] + queue[index].amount
-            income = defaultdict(Fraction, self._income_from[index + 1])
-            income[queue[index].payee] += queue[index].amount
-            self._income_from[index] = income
-        self.best: set[int] = set()
-        self._best_key = (Fraction(-1), -1)
-        self._visit(0, dict(_closing(opening, queue, ())), [], Fraction(0))
-
-    def _visit(self, index: int, balances: dict[str, Fraction], taken: list[int], value: Fraction) -> None:
-        if not self._can_still_balance(index, balances):
-            return
-        bound = (value + self._value_from[index], len(taken) + len(self._queue) - index)
-        if bound <= self._best_key:
-            return
-        if index == len(self._queue):
-            self.best, self._best_key = set(taken), (value, len(taken))
-            return
-        payment = self._queue[index]
-        balances[payment.payer] -= payment.amount
-        balances[payment.payee] += payment.amount
-        self._visit(index + 1, balances, [*taken, index], value + payment.amount)
-        balances[payment.payer] += payment.amount
-        balances[payment.payee] -= payment.amount
-        self._visit(index + 1, balances, taken, value)
-
-    def _can_still_balance(self, index: int, balances: dict[str, Fraction]) -> bool:
-        """Whether everybody below zero could be brought back by what may still come in."""
-        income = self._income_from[index]
-        return all(balance + income[name] >= 0 for name, balance in balances.items() if balance < 0)
-
-
-def _closing(
-    opening: Mapping[str, Fraction], queue: Sequence[Payment], settled: Sequence[Payment]
-) -> Mapping[str, Fraction]:
-    balances = dict(opening)
-    for payment in queue:
-        for name in (payment.payer, payment.payee):
-            balances.setdefault(name, Fraction(0))
-    for payment in settled:
-        balances[payment.payer] -= payment.amount
-        balances[payment.payee] += payment.amount
-    return balances
-
-
-_RULES: Mapping[Rule, Callable[[Mapping[str, Fraction], Sequence[Payment]], set[int]]] = {
+_RULES: Mapping[Rule, Callable[[Sequence[int], Sequence[Row]], list[int] | set[int]]] = {
     Rule.FIFO: _fifo,
     Rule.BECH_SORAMAKI: _bech_soramaki,
     Rule.OPTIMAL: _optimal,
