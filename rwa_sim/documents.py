@@ -8,6 +8,7 @@ Money and rates are text ("0.095"), so that no float is ever parsed; unknown key
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -57,13 +58,13 @@ class Section(BaseModel):
 S = TypeVar("S", bound=Section)
 
 
-def read_document(path: Path, model: type[S], changes: dict[str, Any] | None = None) -> tuple[S, bytes]:
+def read_document(path: Path, model: type[S], changes: Mapping[str, Any] | None = None) -> tuple[S, bytes]:
     """Read a file into its model; also its bytes, for a hash.
 
     Args:
         path: an existing file.
         model: what the document must be.
-        changes: keys that replace the file's.
+        changes: values that replace the file's, by dotted key such as `market.days` or `class.0.rate`.
 
     Raises:
         InputError: too large, no TOML, or not what the model asks for; names file and key.
@@ -75,10 +76,28 @@ def read_document(path: Path, model: type[S], changes: dict[str, Any] | None = N
         document = tomllib.loads(raw.decode("utf-8"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(where=where, expected="a TOML document in UTF-8", got=str(error)) from None
+    for key, value in (changes or {}).items():
+        document = changed(document, key.split("."), value)
     try:
-        return model.model_validate(document | (changes or {})), raw
+        return model.model_validate(document), raw
     except ValidationError as error:
         raise _first_fault(where, error) from None
+
+
+def changed(document: Any, path: list[str], value: Any) -> Any:
+    """A copy with the value at a path replaced; sections that are not there are made, list places must exist.
+
+    The model refuses what does not belong, so nothing is checked here.
+    """
+    if not path:
+        return value
+    first, *rest = path
+    if isinstance(document, list) and first.isdigit() and int(first) < len(document):
+        place = int(first)
+        return [*document[:place], changed(document[place], rest, value), *document[place + 1 :]]
+    known = dict(document) if isinstance(document, dict) else {}
+    known[first] = changed(known.get(first, {}), rest, value)
+    return known
 
 
 def wad_of(rate: Decimal) -> int:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -311,21 +312,26 @@ def data_folders() -> list[Path]:
     return [Path(named)] if named else [Path("../shared/data")]
 
 
-def load_scenario(name_or_path: str, seed: int | None = None) -> LoadedScenario:
+def load_scenario(
+    name_or_path: str, seed: int | None = None, changes: Mapping[str, Any] | None = None
+) -> LoadedScenario:
     """Read and check a scenario.
 
     Args:
         name_or_path: a TOML file, or the name of one that ships with the program.
         seed: replaces the file's seed if given.
+        changes: values that replace the file's, by dotted key such as `market.trades`.
 
     Raises:
         DataMissing: there is no such file and no such built-in scenario.
         InputError: the document is not what a scenario must be; names file and key.
     """
-    path = _find(name_or_path)
-    scenario, raw = read_document(path, Scenario, {} if seed is None else {"seed": seed})
+    path = find_scenario(name_or_path)
+    replaced = dict(changes or {}) | ({} if seed is None else {"seed": seed})
+    scenario, raw = read_document(path, Scenario, replaced)
     scenario.waterfall_terms(str(path))
-    return LoadedScenario(scenario=scenario, path=path, sha256=hashlib.sha256(raw).hexdigest())
+    text = raw + repr(sorted(changes.items())).encode() if changes else raw
+    return LoadedScenario(scenario=scenario, path=path, sha256=hashlib.sha256(text).hexdigest())
 
 
 def built_in_names() -> list[str]:
@@ -333,7 +339,12 @@ def built_in_names() -> list[str]:
     return sorted({path.stem for folder in BUILT_IN for path in folder.glob("*.toml")})
 
 
-def _find(name_or_path: str) -> Path:
+def find_scenario(name_or_path: str) -> Path:
+    """The file of that path or built-in name.
+
+    Raises:
+        DataMissing: there is none.
+    """
     path = Path(name_or_path)
     if path.is_file():
         return path

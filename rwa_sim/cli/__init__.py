@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rwa_sim.cli import cashflows, crosschain, daycount, netting, oracle, run, waterfall
+from rwa_sim.cli import benchmark, cashflows, crosschain, daycount, netting, oracle, run, sweep, waterfall
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -18,6 +18,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 run.register(app)
+benchmark.register(app)
+sweep.register(app)
 cashflows.register(app)
 daycount.register(app)
 waterfall.register(app)

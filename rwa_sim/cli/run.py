@@ -65,9 +65,9 @@ def register(app: typer.Typer) -> None:
         from rwa_sim.scenario import load_scenario
         from rwa_sim.simulation import run
 
-        _require_folder(out)
+        require_folder(out)
         loaded = load_scenario(scenario, seed)
-        with _engine(engine, loaded.scenario.seed) as chain, _progress(quiet or json_output) as progress:
+        with _engine(engine, loaded.scenario.seed) as chain, progress_bars(quiet or json_output) as progress:
             result = run(loaded, chain, progress)
             results = compute_results(result)
             progress("writing", 0, 1)
@@ -79,7 +79,12 @@ def register(app: typer.Typer) -> None:
             _print(result, results, out)
 
 
-def _require_folder(out: Path) -> None:
+def require_folder(out: Path) -> None:
+    """Refuse an output that is a file.
+
+    Raises:
+        InputError: it is one.
+    """
     from rwa_sim.errors import InputError
 
     if out.exists() and not out.is_dir():
@@ -102,7 +107,7 @@ def _engine(name: EngineName, seed: int) -> Iterator[Engine]:
 
 
 @contextmanager
-def _progress(hidden: bool) -> Iterator[Progress]:
+def progress_bars(hidden: bool) -> Iterator[Progress]:
     """A bar for each stage on a terminal, nothing elsewhere."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -127,7 +132,7 @@ def _print(result: RunResult, results: Results, out: Path) -> None:
     from rich.table import Table
 
     from rwa_sim.domain.money import usd_text
-    from rwa_sim.results.metrics import METRICS
+    from rwa_sim.results.metrics import describe
     from rwa_sim.results.summary import NOT_SHOWN, cell, evidence_row, shown_unit
 
     scenario = result.loaded.scenario
@@ -141,7 +146,7 @@ def _print(result: RunResult, results: Results, out: Path) -> None:
         table.add_column(world, justify="right")
     how = evidence_row(results.metrics, result.profiles)
     table.add_row(how.label, *how.cells)
-    for metric in METRICS:
+    for metric in describe(results.metrics):
         if metric.key in TABLE_KEYS:
             unit = shown_unit(metric.unit)
             label = f"{metric.label} [{unit}]" if unit else metric.label

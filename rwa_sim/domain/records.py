@@ -71,7 +71,8 @@ class CouponRecord:
     `due_usd6` is the interest due for this coupon and the principal paid with it,
     `interest_usd6` and `principal_usd6` what of it was paid, `arrears_paid_usd6` what came
     for earlier coupons; `paid_usd6` is what holders received of this one, `parked_usd6` what is
-    held for payees that cannot receive.
+    held for payees that cannot receive. `corrections` counts how often the amount had to be put right: a servicing
+    error corrected, or a report held in its dispute window.
     """
 
     rail: str
@@ -94,4 +95,5 @@ class CouponRecord:
     parked_usd6: int
     float_income_usd6: int
     manual_touches: int
+    corrections: int
     gas: int

@@ -111,6 +111,7 @@ class _Payday:
             parked_usd6=0,
             float_income_usd6=income_usd6 if first else 0,
             manual_touches=profile.manual_touches_per_coupon.value if first else 0,
+            corrections=int(self.wrong) if first else 0,
             gas=0,
         )
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -75,3 +76,21 @@ def read_sourced(path: Path, kind: type[P]) -> P:
         fault = error.errors(include_url=False)[0]
         key = re.sub(r"\.function-.*", "", ".".join(str(part) for part in fault["loc"]))
         raise InputError(where=str(path), key=key, expected=fault["msg"].lower()) from None
+
+
+def replaced(document: P, values: Mapping[str, Any], where: str) -> P:
+    """A document with values of its parameters replaced; each becomes an assumption, sourced to `where`.
+
+    Raises:
+        InputError: a value that the parameter does not take; names `where` and key.
+    """
+    changed = {
+        key: {"value": value, "mark": "A", "source": f"set in {where}"[:400]} for key, value in values.items()
+    }
+    try:
+        return type(document).model_validate(document.model_dump(by_alias=True) | changed)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in fault["loc"] if part != "value")
+        expected = fault["msg"].removeprefix("Value error, ")
+        raise InputError(where=where, key=key, expected=expected[0].lower() + expected[1:]) from None

@@ -2,61 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
-from typing import Any
 
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd_text
 from rwa_sim.rails.market_profile import MarketProfile
-from rwa_sim.rails.sourced import MARKS
 from rwa_sim.results.classes import ClassResult
 from rwa_sim.results.flows import Flows
-from rwa_sim.results.metrics import MarketTerms, Value
+from rwa_sim.results.html import assumption_tables, bullets, cards, figure_section, page, section
+from rwa_sim.results.metrics import Value
 from rwa_sim.results.plots import figures
 from rwa_sim.results.summary import NOT_SHOWN, duration_text, energy_text, evidence_row, summary_rows
+from rwa_sim.results.world import Pricing, WorldRecords
 from rwa_sim.simulation import RunResult
-
-STYLE = Path(__file__).with_name("page.css")
 
 
 def render_page(
     result: RunResult,
+    records: Sequence[WorldRecords],
     metrics: Mapping[str, Mapping[str, Value]],
     flows: Flows,
     classes: Sequence[ClassResult],
-    terms: MarketTerms,
+    pricing: Pricing,
 ) -> str:
     """The whole page as HTML. Every text that came from a file is escaped."""
-    from plotly.offline import get_plotlyjs
-
     scenario = result.loaded.scenario
     worlds = list(metrics)
     parts = [
         _header(result, metrics),
-        _section("Both rails, one tape", _comparison(worlds, metrics, result.profiles)),
-        _section("Classes of notes", _classes(classes)),
-        *(_figure(number, *entry) for number, entry in enumerate(figures(result, terms))),
-        _section("Cash, to the last micro-dollar", _flows(flows)),
-        _section("What the source needed", _list(result.metered.notes)),
-        _section("What this run does not show", _list(NOT_SHOWN)),
-        _section("Assumptions of the conventional rail", _assumptions(result)),
-        _section("How to rebuild these figures", _rebuild(result)),
+        section("Both rails, one tape", _comparison(worlds, metrics, result.profiles)),
+        section("Classes of notes", _classes(classes)),
+        *(figure_section(number, *entry) for number, entry in enumerate(figures(result, records, pricing))),
+        section("Cash, to the last micro-dollar", _flows(flows)),
+        section("What the source needed", bullets(result.metered.notes)),
+        section("What this run does not show", bullets(NOT_SHOWN)),
+        section("Assumptions of the conventional rail", assumption_tables(_profiles(result))),
+        section("How to rebuild these figures", _rebuild(result)),
     ]
-    title = escape(f"{scenario.title} · rwa-sim")
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{STYLE.read_text('utf-8')}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body><main>{''.join(parts)}</main></body></html>\n"
-    )
+    return page(scenario.title, parts)
 
 
 def _header(result: RunResult, metrics: Mapping[str, Mapping[str, Value]]) -> str:
     scenario = result.loaded.scenario
     first, *others = metrics
-    cards = [
+    figures_of_the_run = [
         ("principal", f"{usd_text(scenario.original_usd6, 0)} USD"),
         ("energy metered", energy_text(sum(c.energy_wh for c in result.credits))),
         ("cash collected", f"{usd_text(sum(c.amount_usd6 for c in result.credits), 0)} USD"),
@@ -66,15 +56,11 @@ def _header(result: RunResult, metrics: Mapping[str, Mapping[str, Value]]) -> st
         (f"settlement, median, {world}", duration_text(int(metrics[world]["latency_p50_s"])))
         for world in (first, *others[:1])
     ]
-    boxes = "".join(
-        f'<div class="card"><span>{escape(label)}</span><b>{escape(value)}</b></div>'
-        for label, value in cards + pair
-    )
     return (
         f"<header><h1>{escape(scenario.title)}</h1>"
         f"<p>Scenario <code>{escape(scenario.name)}</code>, seed {scenario.seed}, engine "
         f"{escape(result.engine_name)}, rwa-sim {__version__}. Simulated; no figure here is an offer or a promise."
-        f'</p><div class="cards">{boxes}</div></header>'
+        f"</p>{cards([*figures_of_the_run, *pair])}</header>"
     )
 
 
@@ -120,16 +106,6 @@ def _classes(classes: Sequence[ClassResult]) -> str:
     )
 
 
-def _figure(number: int, title: str, note: str, figure: Any) -> str:
-    plot = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=f"figure-{number}",
-        config={"displayModeBar": False, "responsive": True},
-    )
-    return _section(title, f"<p>{escape(note)}</p>{plot}")
-
-
 def _flows(flows: Flows) -> str:
     rows = (
         ("collected from the off-taker", flows.collected_usd6),
@@ -150,23 +126,6 @@ def _flows(flows: Flows) -> str:
     )
 
 
-def _assumptions(result: RunResult) -> str:
-    legend = ", ".join(f"<b>{mark}</b> {escape(meaning)}" for mark, meaning in MARKS.items())
-    tables = []
-    for profile in result.profiles:
-        rows = "".join(
-            f"<tr><td><code>{escape(key)}</code></td><td>{escape(value)}</td><td><b>{mark}</b></td>"
-            f'<td class="note">{escape(source)}</td></tr>'
-            for key, value, mark, source in profile.assumptions()
-        )
-        tables.append(
-            f"<h3>{escape(profile.name)}: {escape(profile.title)}</h3>"
-            f'<div class="scroll"><table><thead><tr><th>parameter</th><th>value</th><th>mark</th><th>source</th>'
-            f"</tr></thead><tbody>{rows}</tbody></table></div>"
-        )
-    return f"<p>Evidence marks: {legend}.</p>{''.join(tables)}"
-
-
 def _rebuild(result: RunResult) -> str:
     scenario = result.loaded.scenario
     return (
@@ -176,9 +135,5 @@ def _rebuild(result: RunResult) -> str:
     )
 
 
-def _list(items: Iterable[str]) -> str:
-    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
-
-
-def _section(title: str, body: str) -> str:
-    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+def _profiles(result: RunResult) -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+    return [(f"{profile.name}: {profile.title}", profile.assumptions()) for profile in result.profiles]

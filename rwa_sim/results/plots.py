@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from rwa_sim.domain.money import USD6
-from rwa_sim.domain.records import CouponRecord, SettlementRecord
-from rwa_sim.results.metrics import MarketTerms, latencies_s, replacement_exposure_usd6
+from rwa_sim.results.measures import failed, lags_s, latencies_s, replacement_exposure_usd6, settled
+from rwa_sim.results.world import Pricing, WorldRecords
 from rwa_sim.simulation import RunResult
 
 COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8", "#4d7c0f", "#0e7490", "#a16207")
@@ -31,30 +31,32 @@ LAYOUT = {
 }
 
 
-def figures(result: RunResult, terms: MarketTerms) -> list[tuple[str, str, Any]]:
+def figures(
+    result: RunResult, worlds: Sequence[WorldRecords], pricing: Pricing
+) -> list[tuple[str, str, Any]]:
     """(title, what it shows, Plotly figure) in reading order."""
     return [
         (
             "Settlement latency",
             "Share of trades final within a time of the trade (log scale). A curve that ends below 100 % leaves "
             "trades that never settled.",
-            _latency(result.settlements),
+            _latency(worlds),
         ),
         (
             "Fails by age",
             "Trades not final by the intended second, by business days late (conventional) or as never settled.",
-            _fails(result.settlements),
+            _fails(worlds),
         ),
         (
             "Replacement-cost exposure",
             "Expected loss if the counterparty drops out before finality: V x sigma x sqrt(t) / sqrt(2 pi), "
             "summed over open trades by year of trade.",
-            _exposure(result.settlements, terms),
+            _exposure(worlds, pricing),
         ),
         (
             "Coupon lag",
             "Mean days from cash on the collection account to spendable bank money of the investor.",
-            _coupon_lag(result.coupons),
+            _coupon_lag(worlds),
         ),
         (
             "Where the cash went",
@@ -69,21 +71,16 @@ def figures(result: RunResult, terms: MarketTerms) -> list[tuple[str, str, Any]]
     ]
 
 
-def worlds(records: Sequence[SettlementRecord] | Sequence[CouponRecord]) -> list[str]:
-    """Profiles in order of appearance."""
-    return list(dict.fromkeys(record.profile for record in records))
-
-
-def _latency(settlements: Sequence[SettlementRecord]) -> Any:
+def _latency(worlds: Sequence[WorldRecords]) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for world, colour in zip(worlds(settlements), COLOURS, strict=False):
-        mine = [r for r in settlements if r.profile == world]
-        ordered = sorted(latencies_s(mine))
-        shares = [100 * rank / len(mine) for rank in range(1, len(ordered) + 1)]
+    for world, colour in zip(worlds, COLOURS, strict=False):
+        ordered = sorted(latencies_s(world.settlement).tolist())
+        count = len(world.settlement)
+        shares = [100 * rank / count for rank in range(1, len(ordered) + 1)]
         figure.add_scatter(
-            x=ordered, y=shares, name=world, mode="lines", line={"shape": "hv", "color": colour}
+            x=ordered, y=shares, name=world.name, mode="lines", line={"shape": "hv", "color": colour}
         )
     figure.update_layout(**LAYOUT)
     figure.update_xaxes(
@@ -96,45 +93,44 @@ def _latency(settlements: Sequence[SettlementRecord]) -> Any:
     return figure
 
 
-def _fails(settlements: Sequence[SettlementRecord]) -> Any:
+def _fails(worlds: Sequence[WorldRecords]) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for world, colour in zip(worlds(settlements), COLOURS, strict=False):
-        mine = [r for r in settlements if r.profile == world]
-        late = [r for r in mine if r.finalized_at_s is not None and r.finalized_at_s > r.intended_at_s]
-        ages = {"same day": sum(r.late_business_days == 0 for r in late)}
+    for world, colour in zip(worlds, COLOURS, strict=False):
+        s = world.settlement
+        late_days = s.late_business_days[failed(s) & settled(s)].tolist()
+        ages = {"same day": late_days.count(0)}
         for days in (1, 2, 3):
-            ages[f"{days} BD"] = sum(r.late_business_days == days for r in late)
-        ages["> 3 BD"] = sum(r.late_business_days > 3 for r in late)
-        ages["never"] = sum(r.finalized_at_s is None for r in mine)
-        figure.add_bar(x=list(ages), y=list(ages.values()), name=world, marker={"color": colour})
+            ages[f"{days} BD"] = late_days.count(days)
+        ages["> 3 BD"] = sum(days > 3 for days in late_days)
+        ages["never"] = int((~settled(s)).sum())
+        figure.add_bar(x=list(ages), y=list(ages.values()), name=world.name, marker={"color": colour})
     figure.update_layout(**LAYOUT, barmode="group")
     figure.update_yaxes(title="trades", rangemode="tozero")
     figure.update_xaxes(title="late by")
     return figure
 
 
-def _exposure(settlements: Sequence[SettlementRecord], terms: MarketTerms) -> Any:
+def _exposure(worlds: Sequence[WorldRecords], pricing: Pricing) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for world, colour in zip(worlds(settlements), COLOURS, strict=False):
+    for world, colour in zip(worlds, COLOURS, strict=False):
         by_year: dict[int, int] = {}
-        for record in settlements:
-            if record.profile == world:
-                year = 1970 + record.executed_at_s * 4 // (1461 * 86_400)
-                amount = replacement_exposure_usd6(record, terms.price_volatility_bps)
-                by_year[year] = by_year.get(year, 0) + amount
+        amounts = replacement_exposure_usd6(world.settlement, pricing.price_volatility_bps).tolist()
+        for executed_at_s, amount in zip(world.settlement.executed_at_s.tolist(), amounts, strict=True):
+            year = 1970 + executed_at_s * 4 // (1461 * 86_400)
+            by_year[year] = by_year.get(year, 0) + amount
         years = sorted(by_year)
         dollars = [by_year[year] / USD6 for year in years]
-        figure.add_bar(x=[str(year) for year in years], y=dollars, name=world, marker={"color": colour})
+        figure.add_bar(x=[str(year) for year in years], y=dollars, name=world.name, marker={"color": colour})
     figure.update_layout(**LAYOUT, barmode="group")
     figure.update_yaxes(title="USD")
     return figure
 
 
-def _coupon_lag(coupons: Sequence[CouponRecord]) -> Any:
+def _coupon_lag(worlds: Sequence[WorldRecords]) -> Any:
     import plotly.graph_objects as go
 
     steps = (
@@ -142,13 +138,14 @@ def _coupon_lag(coupons: Sequence[CouponRecord]) -> Any:
         ("until paid on the rail", "determined_at_s", "paid_at_s"),
         ("until spendable bank money", "paid_at_s", "spendable_at_s"),
     )
-    names = worlds(coupons)[::-1]
+    paying = [world for world in worlds if world.coupons][::-1]
     figure = go.Figure()
     for (label, first, last), colour in zip(steps, COLOURS, strict=False):
         days = []
-        for world in names:
-            lags = [getattr(c, last) - getattr(c, first) for c in coupons if c.profile == world]
-            days.append(sum(lags) / len(lags) / 86_400 if lags else 0)
+        for world in paying:
+            lags = lags_s(world.coupons, first, last)
+            days.append(sum(lags) / len(lags) / 86_400)
+        names = [world.name for world in paying]
         figure.add_bar(y=names, x=days, name=label, orientation="h", marker={"color": colour})
     figure.update_layout(**LAYOUT, barmode="stack")
     figure.update_xaxes(title="days")

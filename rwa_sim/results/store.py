@@ -51,7 +51,7 @@ TABLES: dict[str, str] = {
         " period_end_s BIGINT, credited_at_s BIGINT, determined_at_s BIGINT, record_at_s BIGINT, paid_at_s BIGINT,"
         " spendable_at_s BIGINT, due_usd6 BIGINT, interest_usd6 BIGINT, principal_usd6 BIGINT,"
         " arrears_paid_usd6 BIGINT, paid_usd6 BIGINT, parked_usd6 BIGINT, float_income_usd6 BIGINT,"
-        " manual_touches INTEGER, gas BIGINT"
+        " manual_touches INTEGER, corrections INTEGER, gas BIGINT"
     ),
     "payments": (
         "distribution_id BIGINT, instrument TEXT, kind TEXT, coupon_id BIGINT, holder TEXT,"

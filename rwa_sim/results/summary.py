@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rwa_sim.domain.money import usd_text
 from rwa_sim.rails.market_profile import MarketProfile
-from rwa_sim.results.metrics import METRICS, Value
+from rwa_sim.results.metrics import Value, describe
 
 NOT_SHOWN = (
     "Legal finality: code moves entries; whether a transfer stands in insolvency is for the law.",
@@ -53,7 +53,7 @@ def summary_rows(metrics: Mapping[str, Mapping[str, Value]]) -> list[Row]:
             definition=metric.definition,
             cells=tuple(cell(metric.unit, values[metric.key]) for values in metrics.values()),
         )
-        for metric in METRICS
+        for metric in describe(metrics)
     ]
 
 
@@ -92,4 +92,5 @@ _FORMATS: dict[str, Callable[[Value], str]] = {
     "usd6 x s": lambda v: usd_text(int(v) // 86_400),
     "share": lambda v: f"{100 * v:.2f} %",
     "bp of value": lambda v: f"{v:.2f}",
+    "business days": lambda v: f"{v:.2f}",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +14,13 @@ from rwa_sim import __version__
 from rwa_sim.chain.artifacts import load_build
 from rwa_sim.domain.money import USD6
 from rwa_sim.files import folder_replaced_when_done
+from rwa_sim.rails.columns import settlement_of
 from rwa_sim.results.classes import ClassResult, class_results
 from rwa_sim.results.flows import Flows, trace_flows
-from rwa_sim.results.metrics import METRICS, MarketTerms, Value, compute_metrics
+from rwa_sim.results.metrics import Value, compute_metrics, describe
 from rwa_sim.results.page import render_page
 from rwa_sim.results.store import write_store
+from rwa_sim.results.world import Pricing, WorldRecords
 from rwa_sim.simulation import RunResult
 
 PINNED = ("duckdb", "eth-tester", "plotly", "py-evm", "pydantic", "QuantLib", "web3")
@@ -28,10 +30,11 @@ PINNED = ("duckdb", "eth-tester", "plotly", "py-evm", "pydantic", "QuantLib", "w
 class Results:
     """What the files say, for whoever prints it."""
 
+    worlds: Sequence[WorldRecords]
     metrics: Mapping[str, Mapping[str, Value]]
     flows: Flows
     classes: list[ClassResult]
-    terms: MarketTerms
+    pricing: Pricing
 
     def to_json(self, result: RunResult) -> dict[str, Any]:
         """The content of `metrics.json`."""
@@ -42,7 +45,8 @@ class Results:
             "seed": scenario.seed,
             "worlds": self.metrics,
             "definitions": {
-                m.key: {"label": m.label, "unit": m.unit, "definition": m.definition} for m in METRICS
+                m.key: {"label": m.label, "unit": m.unit, "definition": m.definition}
+                for m in describe(self.metrics)
             },
             "cash_flow": asdict(self.flows),
             "classes": [_class_json(entry) for entry in self.classes],
@@ -58,13 +62,15 @@ def compute_results(result: RunResult) -> Results:
     """
     market, tokenised = result.loaded.scenario.market, result.loaded.scenario.tokenised
     per_million = tokenised.gas_price_gwei * tokenised.native_usd * USD6 / 1000
-    terms = MarketTerms(
+    pricing = Pricing(
         price_volatility_bps=market.price_volatility_bps,
         funding_spread_bps=market.funding_spread_bps,
         gas_usd6_per_million=int(per_million),
     )
+    worlds = worlds_of(result)
     return Results(
-        metrics=compute_metrics(result.settlements, result.coupons, terms),
+        worlds=worlds,
+        metrics=compute_metrics(worlds, pricing),
         flows=trace_flows(
             result.rail, result.loaded.waterfall.steps, sum(credit.amount_usd6 for credit in result.credits)
         ),
@@ -74,8 +80,21 @@ def compute_results(result: RunResult) -> Results:
             result.loaded.scenario.bond.boundaries_s[0],
             result.loaded.scenario.bond.period_months,
         ),
-        terms=terms,
+        pricing=pricing,
     )
+
+
+def worlds_of(result: RunResult) -> list[WorldRecords]:
+    """The records of a run by world, in order of appearance."""
+    names = dict.fromkeys([r.profile for r in result.settlements] + [r.profile for r in result.coupons])
+    return [
+        WorldRecords(
+            name=name,
+            settlement=settlement_of([r for r in result.settlements if r.profile == name]),
+            coupons=[r for r in result.coupons if r.profile == name],
+        )
+        for name in names
+    ]
 
 
 def write_results(result: RunResult, results: Results, out: Path) -> None:
@@ -87,7 +106,9 @@ def write_results(result: RunResult, results: Results, out: Path) -> None:
             for number, line in enumerate(result.events, start=1):
                 stream.write(line.to_json(number) + "\n")
         write_store(result, folder / "run.duckdb")
-        page = render_page(result, results.metrics, results.flows, results.classes, results.terms)
+        page = render_page(
+            result, results.worlds, results.metrics, results.flows, results.classes, results.pricing
+        )
         (folder / "report.html").write_text(page, "utf-8")
 
 

@@ -79,6 +79,8 @@ class TokenisedProfile(SourcedDocument):
     gas_dropped: Sourced[Gas]
     gas_refused_securities: Sourced[Gas]
     gas_refused_cash: Sourced[Gas]
+    gas_per_report: Sourced[Gas]
+    gas_per_holder: Sourced[Gas]
     gas_price_gwei: Sourced[DecimalText]
     native_usd: Sourced[DecimalText]
 

@@ -197,5 +197,6 @@ class Coupons:
             parked_usd6=sum(row.amount_usd6 for row in rows if row.status == "parked"),
             float_income_usd6=0,
             manual_touches=0,
+            corrections=0,
             gas=gas,
         )

@@ -1,0 +1,151 @@
+"""`rwa-sim benchmark`: one market, every world, every metric, the claims held against them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rwa_sim.results.study_page import StudyReport
+    from rwa_sim.study.document import LoadedStudy
+    from rwa_sim.study.runner import Progress
+
+TABLE_KEYS = (  # columns of the terminal's table; the page has all
+    "latency_p50_s",
+    "fail_rate_value",
+    "liquidity_upper_share",
+    "explicit_cost_bp",
+    "all_in_cost_bp",
+    "coupon_latency_p50_s",
+    "lifecycle_s",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+
+    @app.command("benchmark")
+    def benchmark(
+        out: Annotated[Path, typer.Option(help="Folder for page, JSON, tables and manifest.")],
+        study: Annotated[
+            str, typer.Argument(help="A study file (TOML), or the built-in study `default`.")
+        ] = "default",
+        seed: Annotated[int | None, typer.Option(min=0, help="Replaces the study's seed.")] = None,
+        seeds: Annotated[
+            int | None, typer.Option(min=1, max=1_000, help="How many draws of the market.")
+        ] = None,
+        days: Annotated[int | None, typer.Option(min=1, max=2_600, help="Trading days of each draw.")] = None,
+        fails: Annotated[
+            str | None,
+            typer.Option(help="Fail engine of the conventional worlds: mechanical or statistical."),
+        ] = None,
+        processes: Annotated[
+            int | None, typer.Option(min=1, max=256, help="Worker processes; one for each core by default.")
+        ] = None,
+        sample: Annotated[
+            int,
+            typer.Option(min=0, max=5_000, help="Trades to execute on a chain and hold the model against."),
+        ] = 40,
+        sensitivity: Annotated[bool, typer.Option(help="Tornado and frontier besides.")] = True,
+        json_output: Annotated[
+            bool, typer.Option("--json", help="Print the results as JSON instead of a table.")
+        ] = False,
+        quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
+    ) -> None:
+        """Settle one market in every world: conventional, its fair rivals, and on a chain."""
+        import json
+
+        from rwa_sim.cli.run import progress_bars, require_folder
+        from rwa_sim.results.study_write import study_json, write_study
+        from rwa_sim.study.document import load_study
+
+        require_folder(out)
+        loaded = load_study(study, _changes(seed, seeds, days, fails))
+        with progress_bars(quiet or json_output) as progress:
+            report = make_report(loaded, progress, processes, sample, sensitivity=sensitivity)
+            progress("writing", 0, 1)
+            write_study(report, out)
+            progress("writing", 1, 1)
+        if json_output:
+            typer.echo(json.dumps(study_json(report), indent=2, ensure_ascii=False))
+        else:
+            _print(report, out)
+
+
+def make_report(
+    loaded: LoadedStudy, progress: Progress, processes: int | None, sample: int, *, sensitivity: bool
+) -> StudyReport:
+    """Run a study and everything that is said about it."""
+    from rwa_sim.results.study_page import StudyReport
+    from rwa_sim.study.audit import ATOMIC, audit, gains_and_losses, speed_ratios
+    from rwa_sim.study.chain_sample import check_on_chain
+    from rwa_sim.study.runner import run_study
+    from rwa_sim.study.sensitivity import CYCLE_WORLD, frontier, tornado
+
+    result = run_study(loaded, progress, processes)
+    worlds, base = result.worlds, loaded.study.reference
+    new = ATOMIC if ATOMIC in worlds else worlds[-1]
+    both = sensitivity and ATOMIC in worlds and base != ATOMIC
+    bars = tornado(loaded, progress=progress, processes=processes) if both else []
+    points = (
+        frontier(loaded, progress, processes) if sensitivity and {ATOMIC, CYCLE_WORLD} <= {*worlds} else []
+    )
+    checked = check_on_chain(loaded, sample, progress) if sample and ATOMIC in worlds else ""
+    return StudyReport(
+        result=result,
+        claims=audit(result),
+        ratios=speed_ratios(result, base, new),
+        losses=gains_and_losses(result, base, new),
+        bars=bars,
+        points=points,
+        base=base,
+        new=new,
+        checked=checked,
+    )
+
+
+def _changes(seed: int | None, seeds: int | None, days: int | None, fails: str | None) -> dict[str, Any]:
+    from rwa_sim.errors import UnknownName
+
+    engines = ("mechanical", "statistical")
+    if fails is not None and fails not in engines:
+        raise UnknownName(where="benchmark", key="--fails", got=fails, known=engines)
+    values = {"seed": seed, "seeds": seeds, "market.days": days}
+    changes: dict[str, Any] = {key: value for key, value in values.items() if value is not None}
+    if fails is not None:
+        changes["fails"] = {name: name == fails for name in engines}
+    return changes
+
+
+def _print(report: StudyReport, out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rwa_sim.results.metrics import metric_named
+    from rwa_sim.results.summary import cell, shown_unit
+
+    result = report.result
+    study = result.loaded.study
+    console = Console(highlight=False, width=None if Console().is_terminal else 100)
+    console.print(
+        f"{study.title} · {len(result.seeds)} seeds x {result.seeds[0].trades:,} trades · seed {study.seed}",
+        markup=False,
+    )
+    shown = [metric_named(key) for key in TABLE_KEYS if key in {metric.key for metric in result.metrics}]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("world (medians over seeds)")
+    for metric in shown[:7]:
+        table.add_column(
+            f"{metric.label} [{shown_unit(metric.unit)}]".replace(" []", "").replace("[", r"\["),
+            justify="right",
+        )
+    for world in result.worlds:
+        table.add_row(world, *(cell(metric.unit, result.middle(world, metric.key)) for metric in shown[:7]))
+    console.print(table)
+    for claim in report.claims:
+        console.print(f"{claim.claim}: {claim.verdict} ({claim.measured})", markup=False)
+    if report.checked:
+        console.print(report.checked, markup=False)
+    console.print(f"written: {out}/report.html", markup=False, soft_wrap=True)

@@ -1,0 +1,179 @@
+"""The page of a study: the claims first, then what was measured, what it costs, and what carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from rwa_sim import __version__
+from rwa_sim.domain.money import usd6_from_decimal, usd_text
+from rwa_sim.results.costs import PARTS
+from rwa_sim.results.html import assumption_tables, bullets, cards, figure_section, page, section, table
+from rwa_sim.results.metrics import Metric
+from rwa_sim.results.study_plots import study_figures
+from rwa_sim.results.summary import cell, duration_text, shown_unit
+from rwa_sim.study.audit import ATOMIC, NOT_COUNTED, Claim, Loss, Ratio
+from rwa_sim.study.result import StudyResult
+from rwa_sim.study.sensitivity import Bar, FrontierPoint
+
+NOT_SHOWN = (
+    "Prices, spreads and liquidity of the market itself: every world gets the same tape at the same prices.",
+    "Legal finality, insolvency, taxes and accounting.",
+    "Behaviour: nobody in this market holds back a payment, hoards cash, or trades differently because settlement "
+    "is faster.",
+    "Real gas prices and congestion: gas is counted, its price is the profile's.",
+    "Settlement-asset risk: a stablecoin is taken at par.",
+    "More lying oracle nodes than the quorum tolerates: measured apart in docs/oracle-faults.md.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyReport:
+    """Everything a study's output says, for the page, the JSON and the terminal."""
+
+    result: StudyResult
+    claims: Sequence[Claim]
+    ratios: Sequence[Ratio]
+    losses: Sequence[Loss]
+    bars: Sequence[Bar]
+    points: Sequence[FrontierPoint]
+    base: str
+    new: str
+    checked: str
+
+
+def render_study(report: StudyReport) -> str:
+    """The whole page as HTML."""
+    result = report.result
+    figures = study_figures(result, report.bars, report.points, report.base, report.new)
+    parts = [
+        _header(report),
+        *([section("What is claimed, and what was measured", _claims(report))] if report.claims else []),
+        *([section("Won and lost, in the same units", _losses(report))] if report.losses else []),
+        section("Every metric, every world", metric_table(result)),
+        *(figure_section(number, *entry) for number, entry in enumerate(figures)),
+        section("Cost of a trade by part", _costs(result)),
+        section("Facts of the worlds", _facts(result)),
+        section("What this study does not show", bullets(NOT_SHOWN)),
+        section("Assumptions", assumption_tables(result.assumptions.items())),
+        section("How to rebuild these figures", _rebuild(result)),
+    ]
+    return page(result.loaded.study.title, parts)
+
+
+def banded(metric: Metric, result: StudyResult, world: str) -> str:
+    """'median (5th to 95th percentile)'; the median alone if all three are equal."""
+    found = result.band(world, metric.key)
+    low, middle, high = (cell(metric.unit, value) for value in (found.low, found.middle, found.high))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+def metric_table(result: StudyResult) -> str:
+    """Every metric for every world, with its number, unit and definition."""
+    heads = ("no.", "measure", *result.worlds, "definition")
+    rows = []
+    for metric in result.metrics:
+        cells = [banded(metric, result, world) for world in result.worlds]
+        rows.append((str(metric.number), _with_unit(metric.label, metric.unit), *cells, metric.definition))
+    note = (
+        "<p>Median over the seeds, in brackets the 5th and 95th percentile where they differ. Conventional worlds are "
+        "modelled from their profiles, tokenised worlds by the Python model that a sample of the tape executed on a "
+        "chain is held against; every parameter with its evidence mark is below.</p>"
+    )
+    return note + table(heads, rows, range(2, 2 + len(result.worlds)), (len(heads) - 1,))
+
+
+def _header(report: StudyReport) -> str:
+    result, study = report.result, report.result.loaded.study
+    pairs = [
+        ("trades in each world", f"{result.seeds[0].trades:,}"),
+        ("seeds", str(len(result.seeds))),
+        ("worlds", str(len(result.worlds))),
+    ]
+    pairs += [(f"{ratio.stage}, {report.base} / {report.new}", _times(ratio)) for ratio in report.ratios[2:]]
+    checked = f" {escape(report.checked)}" if report.checked else ""
+    return (
+        f"<header><h1>{escape(study.title)}</h1><p>Study <code>{escape(study.name)}</code>, seed {study.seed}, "
+        f"rwa-sim {__version__}. Simulated; no figure here is an offer or a promise.{checked}</p>"
+        f"{cards(pairs)}</header>"
+    )
+
+
+def _times(ratio: Ratio) -> str:
+    if not ratio.new_s:
+        return duration_text(ratio.base_s)
+    return f"{ratio.times:,.0f} x" if ratio.times >= 20 else f"{ratio.times:.2f} x"
+
+
+def _claims(report: StudyReport) -> str:
+    heads = ("claim", "said by", "measured", "profile", "verdict")
+    rows = [(c.claim, c.source, c.measured, c.profile, c.verdict) for c in report.claims]
+    stages = [(ratio.stage, ratio.text()) for ratio in report.ratios]
+    return (
+        table(heads, rows, notes=(1,))
+        + f"<p>Both speeds, {escape(report.base)} against {escape(report.new)}, medians over the seeds:</p>"
+        + table(("stage", "time and ratio"), stages)
+    )
+
+
+def _losses(report: StudyReport) -> str:
+    rows = [(_with_unit(loss.what, loss.unit), loss.base, loss.new, loss.better) for loss in report.losses]
+    more = (
+        "<p>Not counted above, and borne by whoever settles atomically:</p>" if report.new == ATOMIC else ""
+    )
+    return table(("measure", report.base, report.new, "better"), rows, (1, 2)) + more + bullets(NOT_COUNTED)
+
+
+def _with_unit(label: str, unit: str) -> str:
+    return f"{label} [{shown_unit(unit)}]" if shown_unit(unit) else label
+
+
+def _costs(result: StudyResult) -> str:
+    rows = []
+    for world in result.worlds:
+        cells = [
+            f"{usd_text(result.cost_usd6_per_trade(world, part))} ({result.cost_bp(world, part):.3f} bp)"
+            for part in PARTS
+        ]
+        rows.append((world, *cells))
+    note = "<p>USD a trade, mean over all trades of all seeds, and basis points of the value traded.</p>"
+    return note + table(("world", *PARTS), rows, range(1, len(PARTS) + 1))
+
+
+def _facts(result: StudyResult) -> str:
+    notional_usd6 = usd6_from_decimal(result.loaded.study.cost.notional_usd)
+    rows = []
+    for world in result.worlds:
+        facts = result.facts[world]
+        rows.append(
+            (
+                world,
+                facts.finality,
+                str(facts.reorg_blocks),
+                duration_text(facts.origination_s),
+                duration_text(facts.primary_s),
+                f"{float(facts.issue_bp):.1f}",
+                f"{float(facts.servicing_bp_pa):.1f}",
+            )
+        )
+    heads = (
+        "world",
+        "finality",
+        "blocks that may change",
+        "origination",
+        "primary settlement",
+        "issue, bp once",
+        "servicing, bp a year",
+    )
+    note = f"<p>Stated by the profiles, not measured. Costs of the issue are on {usd_text(notional_usd6, 0)} USD.</p>"
+    return note + table(heads, rows, range(2, 7))
+
+
+def _rebuild(result: StudyResult) -> str:
+    name = escape(str(result.loaded.study.name))
+    return (
+        f"<p><code>rwa-sim benchmark {name} --out DIR</code> writes the same <code>study.json</code> byte for byte on "
+        "the same versions; <code>manifest.json</code> holds them, with the hash of the study. "
+        "<code>metrics.csv</code> and <code>metrics.parquet</code> hold every metric of every seed and world.</p>"
+    )

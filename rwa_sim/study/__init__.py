@@ -1,0 +1,1 @@
+"""Studies: many seeds, several worlds, one market; what `benchmark` and `sweep` run."""

@@ -1,0 +1,212 @@
+"""Study files: one TOML document that says which worlds are compared, on which market, with how many seeds.
+
+    file or built-in name ──load_study──► LoadedStudy
+
+Shares and probabilities are text ("0.03"), money is text in dollars, as in scenario files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from rwa_sim.documents import Amount, Name, Rate, Section, read_document
+from rwa_sim.domain.money import usd6_from_decimal
+from rwa_sim.errors import DataMissing, UnknownName
+from rwa_sim.rails.market import MarketTerms
+from rwa_sim.study.names import CONVENTIONAL, TOKENISED, world_names
+
+SCHEMA = "rwa-sim/study/1"
+BUILT_IN = (Path(__file__).parents[1] / "studies", Path(__file__).parents[2] / "studies")
+Signed = Annotated[str, Field(pattern=r"^-?0(\.\d{1,6})?$")]
+Bps = Annotated[int, Field(ge=0, le=10_000)]
+
+
+class MarketSection(Section):
+    """The market that is drawn. See `rwa_sim.rails.market.MarketTerms`."""
+
+    first_day: date
+    days: Annotated[int, Field(ge=1, le=2_600)]
+    participants: Annotated[int, Field(ge=2, le=1_000)] = 20
+    trades_per_day: Annotated[int, Field(ge=1, le=100_000)] = 200
+    size_median_usd: Amount = Decimal(1_000_000)
+    size_cv: Annotated[str, Field(pattern=r"^\d{1,2}(\.\d{1,6})?$")] = "1.3"
+    imbalance: Signed = "0"
+    short_sale_share: Rate = Decimal("0.03")
+    office_hours_share: Rate = Decimal("0.8")
+    price_spread_bps: Bps = 20
+    inventory_days: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,6})?$")] = "1.5"
+    cash_days: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,6})?$")] = "1"
+
+    def terms(self) -> MarketTerms:
+        """As the generator takes it."""
+        return MarketTerms(
+            first_day=self.first_day,
+            days=self.days,
+            participants=self.participants,
+            trades_per_day=self.trades_per_day,
+            size_median_usd6=usd6_from_decimal(self.size_median_usd),
+            size_cv=float(self.size_cv),
+            imbalance=float(self.imbalance),
+            short_sale_share=float(self.short_sale_share),
+            office_hours_share=float(self.office_hours_share),
+            price_spread_bps=self.price_spread_bps,
+            inventory_days=float(self.inventory_days),
+            cash_days=float(self.cash_days),
+        )
+
+
+class InstrumentSection(Section):
+    """An instrument of the user's own tape."""
+
+    name: Name
+    issue: datetime
+
+    @model_validator(mode="after")
+    def _issue_is_utc(self) -> InstrumentSection:
+        if self.issue.tzinfo is None or self.issue.utcoffset() != UTC.utcoffset(None):
+            raise ValueError("key `issue` in UTC, such as 2025-01-01T00:00:00Z")
+        return self
+
+
+class TapeSection(Section):
+    """The user's own tape and holdings, CSV beside the study file (docs/trade-tape.md)."""
+
+    file: Annotated[str, Field(min_length=1, max_length=400)]
+    holdings: Annotated[str, Field(min_length=1, max_length=400)]
+    instruments: Annotated[
+        tuple[InstrumentSection, ...], Field(alias="instrument", min_length=1, max_length=64, strict=False)
+    ]
+
+
+class FailsSection(Section):
+    """Which engine makes the conventional rails fail: one of the two, or fails would be counted twice."""
+
+    mechanical: bool = True
+    statistical: bool = False
+
+    @model_validator(mode="after")
+    def _one_engine(self) -> FailsSection:
+        if self.mechanical == self.statistical:
+            both = "not both" if self.mechanical else "not neither"
+            raise ValueError(f"one of `mechanical` and `statistical` true, {both}")
+        return self
+
+
+class CostSection(Section):
+    """What exposure and costs are priced with, and the issue they are spread over."""
+
+    price_volatility_bps: Bps = 500
+    funding_spread_bps: Bps = 100
+    eligible_yield_bps: Bps = 350
+    notional_usd: Amount = Decimal(100_000_000)
+
+
+class CouponSection(Section):
+    """Whose coupons are compared: the cash flow and waterfall of a scenario, without its chain."""
+
+    scenario: Annotated[str, Field(min_length=1, max_length=400)] = "solar_demo"
+
+
+class Study(Section):
+    """A whole study, as its author wrote it. `profile.NAME.KEY` replaces a value of a world's profile."""
+
+    schema_: Annotated[Literal["rwa-sim/study/1"], Field(alias="schema")]
+    name: Name
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    seeds: Annotated[int, Field(ge=1, le=1_000)] = 30
+    worlds: Annotated[tuple[str, ...], Field(min_length=1, max_length=16, strict=False)]
+    reference: str
+    market: MarketSection | None = None
+    tape: TapeSection | None = None
+    fails: FailsSection = FailsSection()
+    cost: CostSection = CostSection()
+    coupon: CouponSection = CouponSection()
+    profile: Mapping[str, Mapping[str, Any]] = {}
+
+    @model_validator(mode="after")
+    def _market_or_tape(self) -> Study:
+        if (self.market is None) == (self.tape is None):
+            raise ValueError("one of the sections `market` and `tape`")
+        if len(set(self.worlds)) != len(self.worlds):
+            raise ValueError("each of the `worlds` once")
+        return self
+
+    @property
+    def conventional(self) -> tuple[str, ...]:
+        """The worlds that a market profile describes."""
+        return tuple(name for name in self.worlds if name in world_names(CONVENTIONAL))
+
+    @property
+    def tokenised(self) -> tuple[str, ...]:
+        """The worlds on a chain."""
+        return tuple(name for name in self.worlds if name in world_names(TOKENISED))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedStudy:
+    """A study with where it came from."""
+
+    study: Study
+    path: Path
+    sha256: str
+
+
+def load_study(name_or_path: str, changes: Mapping[str, Any] | None = None) -> LoadedStudy:
+    """Read and check a study.
+
+    Args:
+        name_or_path: a TOML file, or the name of one that ships with the program.
+        changes: values that replace the file's, by dotted key such as `market.days`.
+
+    Raises:
+        DataMissing: there is no such file and no such built-in study.
+        InputError: the document is not what a study must be; names file and key.
+        UnknownName: a world that no profile describes.
+    """
+    path = find_study(name_or_path)
+    study, raw = read_document(path, Study, changes)
+    _check_worlds(study, str(path))
+    text = raw + repr(sorted((changes or {}).items())).encode() if changes else raw
+    return LoadedStudy(study=study, path=path, sha256=hashlib.sha256(text).hexdigest())
+
+
+def find_study(name_or_path: str) -> Path:
+    """The file of that path or built-in name.
+
+    Raises:
+        DataMissing: there is none.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.name == name_or_path and not path.suffix:
+        for folder in BUILT_IN:
+            if (folder / f"{name_or_path}.toml").is_file():
+                return folder / f"{name_or_path}.toml"
+    known = sorted({file.stem for folder in BUILT_IN for file in folder.glob("*.toml")})
+    raise DataMissing(
+        where="study", key="STUDY", path=name_or_path, looked_in=["here", "the built-in " + ", ".join(known)]
+    )
+
+
+def _check_worlds(study: Study, where: str) -> None:
+    known = world_names(CONVENTIONAL) + world_names(TOKENISED)
+    for key, names in (
+        ("worlds", study.worlds),
+        ("reference", (study.reference,)),
+        ("profile", tuple(study.profile)),
+    ):
+        for name in names:
+            if name not in (known if key == "worlds" else study.worlds):
+                raise UnknownName(
+                    where=where, key=key, got=name, known=known if key == "worlds" else study.worlds
+                )

@@ -1,0 +1,216 @@
+"""Sweeps: one study or scenario run for every combination of some values, resumable cell by cell.
+
+    FILE + grid ──cells──► tasks ──run_sweep──► cells.jsonl, sweep.csv, sweep.parquet
+
+A cell is named by its values and the file's bytes. A cell whose line is in `cells.jsonl` is not run again, so an
+interrupted sweep goes on where it stopped, and running it twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rwa_sim.errors import InputError
+from rwa_sim.files import write_text_atomically
+from rwa_sim.results.metrics import Value
+from rwa_sim.study.runner import Progress, workers
+
+MAX_CELLS = 100_000
+CELLS, TABLE = "cells.jsonl", "sweep.csv"
+STUDY, SCENARIO = "rwa-sim/study/1", "rwa-sim/1"
+
+Worlds = Mapping[str, Mapping[str, Value]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """One key with the values it takes."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One combination: its name, its values by key, and the file it changes."""
+
+    name: str
+    file: str
+    schema: str
+    values: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """Metrics by world of one cell; of a study, the medians over its seeds."""
+
+    cell: Cell
+    worlds: Worlds
+
+
+def parse_axis(text: str) -> Axis:
+    """`market.cash_days=0.5,1,2` as an axis. Numbers stay exact: a decimal is kept as its text.
+
+    Raises:
+        InputError: no `key=value,value`.
+    """
+    key, equals, values = text.partition("=")
+    parts = [part.strip() for part in values.split(",")]
+    if not key.strip() or not equals or not all(parts):
+        raise InputError(where="sweep", key="--grid", expected="key=value,value,...", got=repr(text))
+    return Axis(key=key.strip(), values=tuple(_value(part) for part in parts))
+
+
+def make_cells(file: Path, axes: Sequence[Axis]) -> list[Cell]:
+    """Every combination, the last axis turning fastest.
+
+    Raises:
+        InputError: an axis twice, too many cells, or a file that is neither study nor scenario.
+    """
+    keys = [axis.key for axis in axes]
+    if len(set(keys)) != len(keys):
+        raise InputError(where="sweep", key="--grid", expected="each key once", got=", ".join(keys))
+    count = 1
+    for axis in axes:
+        count *= len(axis.values)
+    if count > MAX_CELLS:
+        raise InputError(where="sweep", key="--grid", expected=f"at most {MAX_CELLS} cells", got=str(count))
+    raw = file.read_bytes()
+    schema = _schema(raw, file)
+    cells = []
+    for values in itertools.product(*(axis.values for axis in axes)):
+        named = tuple(zip(keys, values, strict=True))
+        digest = hashlib.sha256(raw + repr(named).encode()).hexdigest()[:16]
+        cells.append(Cell(name=digest, file=str(file), schema=schema, values=named))
+    return cells
+
+
+def run_cell(cell: Cell) -> CellResult:
+    """Run one cell in this process.
+
+    Raises:
+        InputError: a value that the file does not take; names file and key.
+        ResultFailed: the scenario's own checks do not hold.
+    """
+    changes = dict(cell.values)
+    if cell.schema == STUDY:
+        from rwa_sim.study.document import load_study
+        from rwa_sim.study.runner import run_study
+
+        result = run_study(load_study(cell.file, changes), processes=1)
+        worlds = {
+            world: {metric.key: result.middle(world, metric.key) for metric in result.metrics}
+            for world in result.worlds
+        }
+        return CellResult(cell=cell, worlds=worlds)
+    from rwa_sim.chain.tester import TesterEngine
+    from rwa_sim.results.write import compute_results
+    from rwa_sim.scenario import load_scenario
+    from rwa_sim.simulation import run
+
+    loaded = load_scenario(cell.file, changes=changes)
+    with TesterEngine(loaded.scenario.seed) as engine:
+        results = compute_results(run(loaded, engine))
+    return CellResult(cell=cell, worlds=results.metrics)
+
+
+def run_sweep(
+    cells: Sequence[Cell],
+    out: Path,
+    progress: Progress = lambda stage, done, total: None,
+    processes: int | None = None,
+) -> list[CellResult]:
+    """Run the cells that `out` does not hold yet, append each as it ends, and write the table.
+
+    Args:
+        cells: all cells of the sweep, in order.
+        out: folder of the sweep; made if it is not there.
+        progress: told after each cell.
+        processes: worker processes; one for each core if None.
+
+    Raises:
+        InputError: the folder holds another sweep, or a cell cannot be run.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    done = _read_done(out / CELLS, {cell.name: cell for cell in cells})
+    missing = [cell for cell in cells if cell.name not in done]
+    progress("cells", len(done), len(cells))
+    with (out / CELLS).open("a", encoding="utf-8") as stream, workers(processes) as run_all:
+        for result in run_all(run_cell, missing):
+            stream.write(_line(result) + "\n")
+            stream.flush()
+            done[result.cell.name] = result
+            progress("cells", len(done), len(cells))
+    results = [done[cell.name] for cell in cells]
+    write_text_atomically(out / TABLE, _table(results))
+    return results
+
+
+def _schema(raw: bytes, file: Path) -> str:
+    try:
+        schema = tomllib.loads(raw.decode("utf-8")).get("schema")
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(where=str(file), expected="a TOML document in UTF-8", got=str(error)) from None
+    if schema not in (STUDY, SCENARIO):
+        raise InputError(where=str(file), key="schema", expected=f"{STUDY} or {SCENARIO}", got=repr(schema))
+    return str(schema)
+
+
+def _value(text: str) -> Any:
+    try:
+        value = tomllib.loads(f"v = {text}")["v"]
+    except tomllib.TOMLDecodeError:
+        return text
+    return text if isinstance(value, float) else value
+
+
+def _line(result: CellResult) -> str:
+    body = {"cell": result.cell.name, "values": dict(result.cell.values), "worlds": result.worlds}
+    return json.dumps(body, separators=(",", ":"), default=str)
+
+
+def _read_done(path: Path, cells: Mapping[str, Cell]) -> dict[str, CellResult]:
+    """Cells already run; a last line that was cut off is dropped from the file and run again."""
+    if not path.exists():
+        return {}
+    done, kept = {}, []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            body = json.loads(line)
+        except ValueError:
+            continue
+        if body["cell"] not in cells:
+            raise InputError(
+                where=str(path), expected="an empty folder, or this sweep's", got="cells of another sweep"
+            )
+        done[body["cell"]] = CellResult(cell=cells[body["cell"]], worlds=body["worlds"])
+        kept.append(line)
+    write_text_atomically(path, "".join(line + "\n" for line in kept))
+    return done
+
+
+def _table(results: Sequence[CellResult]) -> str:
+    import io
+
+    keys = [key for key, _ in results[0].cell.values]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["cell", *keys, "world", "metric", "value"])
+    for row in _rows(results):
+        writer.writerow(row)
+    return stream.getvalue()
+
+
+def _rows(results: Sequence[CellResult]) -> Iterator[list[Any]]:
+    for result in results:
+        for world, metrics in result.worlds.items():
+            for key, value in metrics.items():
+                yield [result.cell.name, *(v for _, v in result.cell.values), world, key, value]
