@@ -86,8 +86,9 @@ def liquidity_cost_usd6(record: SettlementRecord, spread_bps: int) -> int:
 
 
 def explicit_cost_usd6(record: SettlementRecord, terms: MarketTerms) -> int:
-    """Infrastructure fee, penalty and gas of one trade."""
-    return record.fee_usd6 + record.penalty_usd6 + record.gas * terms.gas_usd6_per_million // 10**6
+    """Infrastructure fee, penalty, buy-in and gas of one trade."""
+    gas_usd6 = record.gas * terms.gas_usd6_per_million // 10**6
+    return record.fee_usd6 + record.penalty_usd6 + record.buy_in_usd6 + gas_usd6
 
 
 def _share(part: int, whole: int) -> float:
@@ -186,7 +187,7 @@ METRICS: tuple[Metric, ...] = (
         key="explicit_cost_usd6_per_trade",
         label="explicit cost of a trade",
         unit="usd6",
-        definition="infrastructure fees, penalties and gas at the scenario's price, mean, rounded down",
+        definition="infrastructure fees, penalties, buy-ins and gas at the scenario's price, mean, rounded down",
         compute=lambda s, c, t: sum(explicit_cost_usd6(r, t) for r in s) // len(s) if s else 0,
     ),
     Metric(
