@@ -218,11 +218,13 @@ class ConventionalSection(Section):
     """Named market profiles to run the same tape through.
 
     `rules_as_of` applies the rules in force on that day to every trade; without it each trade meets the
-    rules of its own day.
+    rules of its own day. `fails` are drawn at published rates (`statistical`), or arise from what participants
+    lack (`mechanical`).
     """
 
     profiles: Annotated[tuple[str, ...], Field(min_length=1, max_length=8, strict=False)]
     rules_as_of: date | None = None
+    fails: Literal["statistical", "mechanical"] = "statistical"
 
 
 class Scenario(Section):

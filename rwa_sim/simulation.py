@@ -27,7 +27,7 @@ from rwa_sim.chain.signing import derive_account
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.domain.records import CouponRecord, SettlementRecord, Trade
 from rwa_sim.domain.tranches import PeriodReport
-from rwa_sim.rails.conventional import ConventionalRail
+from rwa_sim.rails.conventional import ConventionalRail, FailEngine
 from rwa_sim.rails.credits import Credit
 from rwa_sim.rails.events import EventLog
 from rwa_sim.rails.market_profile import MarketProfile, load_profile
@@ -94,10 +94,18 @@ def run(
 
     settlements, coupons = list(rail.settlements), list(rail.coupons)
     reports = [_period_report(row.signed) for row in rail.reports]
+    reported_at_s = [row.final_at_s for row in rail.reports]
+    cash_usd6 = dict.fromkeys(names, usd6_from_decimal(scenario.market.cash_usd))
     for number, profile in enumerate(profiles, start=1):
         progress("conventional rail", number - 1, len(profiles))
         settlements += ConventionalRail(
-            profile, log, _stream(scenario, f"settle {profile.name}"), scenario.conventional.rules_as_of
+            profile,
+            log,
+            f"{scenario.seed}:settle {profile.name}",
+            scenario.conventional.rules_as_of,
+            engine=FailEngine(scenario.conventional.fails),
+            holdings=allotments,
+            cash_usd6=cash_usd6,
         ).settle(tape)
         coupons += service_coupons(
             profile,
@@ -107,6 +115,7 @@ def run(
             eligible_yield_bps=scenario.market.eligible_yield_bps,
             log=log,
             rng=_stream(scenario, f"servicing {profile.name}"),
+            reported_at_s=reported_at_s,
         )
         progress("conventional rail", number, len(profiles))
     return RunResult(

@@ -39,7 +39,8 @@ class SettlementRecord:
     the one in which it was given up. `principal_exposure_usd6_s`
     is value x seconds during which one leg was final and the other was not.
     `late_business_days` counts the rail's business days after the intended settlement.
-    `prefunded_s` is how long the buyer's cash was locked before finality.
+    `prefunded_s` is how long the buyer's cash was locked before finality. `buy_in_usd6` is what a buy-in cost the
+    failing seller, `pieces` the movements it took: none, one, or more with partial settlement.
     """
 
     rail: str
@@ -59,7 +60,9 @@ class SettlementRecord:
     prefunded_s: int
     fee_usd6: int
     penalty_usd6: int
+    buy_in_usd6: int
     gas: int
+    pieces: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

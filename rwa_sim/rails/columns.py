@@ -11,11 +11,14 @@ All columns are NumPy `int64` unless said otherwise; money is `_usd6`, instants 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rwa_sim.domain.records import SettlementRecord, SettlementStatus
 
 NEVER = -1  # the instant of what did not happen
 
@@ -114,6 +117,26 @@ class Settlement:
         return len(self.executed_at_s)
 
 
+SETTLEMENT_COLUMNS = (
+    "executed_at_s",
+    "intended_at_s",
+    "finalized_at_s",
+    "ended_at_s",
+    "units",
+    "cash_usd6",
+    "attempts",
+    "late_business_days",
+    "fail_reason",
+    "exposed_s",
+    "prefunded_s",
+    "fee_usd6",
+    "penalty_usd6",
+    "buy_in_usd6",
+    "gas",
+    "pieces",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moves:
     """Every movement of units and cash, in any order; what moves in the same second moves at once, net.
@@ -142,3 +165,91 @@ class Outcome:
     settlement: Settlement
     moves: Moves
     margin_usd6_s: int = 0
+
+
+def records_of(outcome: Outcome, market: Market, rail: str) -> list[SettlementRecord]:
+    """The settlement as records, in tape order; exposure becomes value x time, `daisy` has no field."""
+    settlement = outcome.settlement
+    return [
+        SettlementRecord(
+            rail=rail,
+            profile=settlement.world,
+            trade_id=market.tape.trade_id(place),
+            status=SettlementStatus.FAILED if final_s == NEVER else SettlementStatus.SETTLED,
+            executed_at_s=executed_at_s,
+            intended_at_s=intended_at_s,
+            finalized_at_s=None if final_s == NEVER else final_s,
+            ended_at_s=ended_at_s,
+            units=units,
+            cash_usd6=cash_usd6,
+            attempts=attempts,
+            late_business_days=late_days,
+            fail_reason=FailReason(reason).text,
+            principal_exposure_usd6_s=cash_usd6 * exposed_s,
+            prefunded_s=prefunded_s,
+            fee_usd6=fee_usd6,
+            penalty_usd6=penalty_usd6,
+            buy_in_usd6=buy_in_usd6,
+            gas=gas,
+            pieces=pieces,
+        )
+        for place, (
+            executed_at_s,
+            intended_at_s,
+            final_s,
+            ended_at_s,
+            units,
+            cash_usd6,
+            attempts,
+            late_days,
+            reason,
+            exposed_s,
+            prefunded_s,
+            fee_usd6,
+            penalty_usd6,
+            buy_in_usd6,
+            gas,
+            pieces,
+        ) in enumerate(zip(*(getattr(settlement, name).tolist() for name in SETTLEMENT_COLUMNS), strict=True))
+    ]
+
+
+def settlement_of(records: Sequence[SettlementRecord]) -> Settlement:
+    """Records of one world as columns; no record says that a fail was part of a daisy chain.
+
+    Raises:
+        ValueError: a fail reason is none of `FailReason`.
+    """
+    rows = [
+        (
+            r.executed_at_s,
+            r.intended_at_s,
+            NEVER if r.finalized_at_s is None else r.finalized_at_s,
+            r.ended_at_s,
+            r.units,
+            r.cash_usd6,
+            r.attempts,
+            r.late_business_days,
+            _reason(r.fail_reason),
+            r.principal_exposure_usd6_s // r.cash_usd6 if r.cash_usd6 else 0,
+            r.prefunded_s,
+            r.fee_usd6,
+            r.penalty_usd6,
+            r.buy_in_usd6,
+            r.gas,
+            r.pieces,
+        )
+        for r in records
+    ]
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), len(SETTLEMENT_COLUMNS))
+    columns = dict(zip(SETTLEMENT_COLUMNS, table.T.copy(), strict=True))
+    world = records[0].profile if records else ""
+    return Settlement(world=world, **columns, daisy=np.zeros(len(rows), dtype=np.bool_))
+
+
+def _reason(text: str) -> int:
+    """The reason of that word."""
+    for reason in FailReason:
+        if reason.text == text:
+            return reason
+    raise ValueError(f"no fail reason {text!r}")

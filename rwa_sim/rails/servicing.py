@@ -1,8 +1,10 @@
 """The conventional coupon: from the collection account through servicer, trustee, CSD and custodian.
 
-    credit -> collection period end -> determination -> record date -> payment date -> investor's account
+    manual      credit -> collection period end -> determination -> record date -> payment date -> account
+    automatic   report of the oracle = determination -> payment some business days later -> account
 
-The waterfall is the same pure function as on chain; only who does it and when differs. The float income
+Automatic is the fair rival: the same code computes the coupon as in the tokenised worlds, and only the ledger is
+the old one. The waterfall is the same pure function as on chain; only who does it and when differs. The float income
 of the waiting cash is credited to this rail.
 Source: distribution timeline of USAA Auto Owner Trust 2007-1, keys in the market profile.
 """
@@ -10,13 +12,15 @@ Source: distribution timeline of USAA Auto Owner Trust 2007-1, keys in the marke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from random import Random
 
+from rwa_sim.domain.money import floor_usd6
 from rwa_sim.domain.records import CouponRecord
 from rwa_sim.domain.tranches import ClassPayment, DealTerms, PeriodReport, Trigger, on_report, opening_state
-from rwa_sim.rails.conventional import RAIL, float_income_usd6
+from rwa_sim.rails.conventional import RAIL
 from rwa_sim.rails.credits import Credit
 from rwa_sim.rails.events import EventLog
 from rwa_sim.rails.market_profile import MarketProfile
@@ -33,6 +37,7 @@ def service_coupons(
     eligible_yield_bps: int,
     log: EventLog,
     rng: Random,
+    reported_at_s: Sequence[int] | None = None,
 ) -> list[CouponRecord]:
     """One record for each class and distribution: a credited period is distributed on the next payment date.
 
@@ -44,6 +49,8 @@ def service_coupons(
         eligible_yield_bps: what cash on the collection account earns a year.
         log: takes one line for each step.
         rng: the rail's own stream.
+        reported_at_s: when the oracle's report of each period was final, same order: the determination where
+            coupons are automatic; without it the second of the credit.
 
     Raises:
         CalendarYearMissing: a date falls in a year without holiday data.
@@ -51,12 +58,15 @@ def service_coupons(
     terms = replace(terms, trigger=Trigger.CREDIT, threshold=1)
     state = opening_state(terms)
     records: list[CouponRecord] = []
-    for report, credit in zip(reports, credits, strict=True):
+    determined_s = reported_at_s or [credit.booked_at_s for credit in credits]
+    for report, credit, determined_at_s in zip(reports, credits, determined_s, strict=True):
         outcome = on_report(terms, state, report)
         state = outcome.state
         if outcome.distribution is None:
             continue
-        payday = _Payday(profile, credit, eligible_yield_bps, wrong=rng.random() < _error_rate(profile))
+        timetable = _automatic(profile, determined_at_s) if profile.is_automatic else _manual(profile, credit)
+        wrong = rng.random() < float(profile.p_manual_error.value)
+        payday = _Payday(profile, credit, timetable, eligible_yield_bps, wrong=wrong)
         for index, payment in enumerate(outcome.distribution.classes):
             if payment.interest_due_usd6 + payment.principal_paid_usd6 + payment.arrears_paid_usd6 == 0:
                 continue
@@ -69,14 +79,24 @@ def service_coupons(
     return records
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Timetable:
+    """The second of the determination, and the dates after it."""
+
+    determined_at_s: int
+    record: date
+    payment: date
+
+
 class _Payday:
     """One payment date: who determined when, and when the money is there."""
 
-    def __init__(self, profile: MarketProfile, credit: Credit, yield_bps: int, *, wrong: bool) -> None:
+    def __init__(
+        self, profile: MarketProfile, credit: Credit, timetable: _Timetable, yield_bps: int, *, wrong: bool
+    ) -> None:
         self.wrong = wrong
         self._profile, self._credit, self._yield_bps = profile, credit, yield_bps
-        self._dates = _dates(profile, credit.booked_at_s)
-        self._paid_date = self._dates["payment"]
+        self._timetable, self._paid_date = timetable, timetable.payment
         if wrong:
             correction_bd = profile.error_correction_bd.value
             self._paid_date = profile.business_calendar.advance(self._paid_date, correction_bd)
@@ -99,8 +119,8 @@ class _Payday:
             period_start_s=report.period_start_s,
             period_end_s=report.period_end_s,
             credited_at_s=self._credit.booked_at_s,
-            determined_at_s=_instant(profile, self._dates["determination"], PAYMENT_TIME),
-            record_at_s=_instant(profile, self._dates["record"], PAYMENT_TIME),
+            determined_at_s=self._timetable.determined_at_s,
+            record_at_s=_instant(profile, self._timetable.record, PAYMENT_TIME),
             paid_at_s=paid_at_s,
             spendable_at_s=_instant(profile, spendable, SPENDABLE_TIME),
             due_usd6=payment.interest_due_usd6 + payment.principal_paid_usd6,
@@ -116,22 +136,36 @@ class _Payday:
         )
 
 
-def _error_rate(profile: MarketProfile) -> float:
-    return float(profile.p_manual_error.value)
-
-
-def _dates(profile: MarketProfile, credited_at_s: int) -> dict[str, date]:
+def _manual(profile: MarketProfile, credit: Credit) -> _Timetable:
     """Payment date after the collection period (calendar month) of the credit, and the dates before it."""
     calendar = profile.business_calendar
-    credited = datetime.fromtimestamp(credited_at_s, profile.time_zone).date()
+    credited = datetime.fromtimestamp(credit.booked_at_s, profile.time_zone).date()
     next_month = (credited.replace(day=1) + timedelta(days=32)).replace(day=1)
     period_end = next_month - timedelta(days=1)
     payment = calendar.next_business_day(period_end + timedelta(days=profile.payment_lag_days.value))
-    return {
-        "determination": calendar.advance(payment, -profile.determination_bd_before.value),
-        "record": calendar.advance(payment, -profile.record_bd_before.value),
-        "payment": payment,
-    }
+    determination = calendar.advance(payment, -profile.determination_bd_before.value)
+    return _Timetable(
+        determined_at_s=_instant(profile, determination, PAYMENT_TIME),
+        record=calendar.advance(payment, -profile.record_bd_before.value),
+        payment=payment,
+    )
+
+
+def _automatic(profile: MarketProfile, reported_at_s: int) -> _Timetable:
+    """Determined in the second of the report, paid the profile's lag of business days later."""
+    calendar = profile.business_calendar
+    reported = datetime.fromtimestamp(reported_at_s, profile.time_zone).date()
+    payment = calendar.advance(reported, profile.payment_lag_days.value)
+    return _Timetable(
+        determined_at_s=reported_at_s,
+        record=calendar.advance(payment, -profile.record_bd_before.value),
+        payment=payment,
+    )
+
+
+def float_income_usd6(amount_usd6: int, yield_bps: int, seconds: int) -> int:
+    """What idle cash earns in eligible investments, ACT/360, rounded down."""
+    return floor_usd6(amount_usd6 * Fraction(yield_bps, 10_000) * Fraction(seconds, 360 * 86_400))
 
 
 def _instant(profile: MarketProfile, day: date, at: time) -> int:

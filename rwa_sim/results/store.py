@@ -21,7 +21,7 @@ TABLES: dict[str, str] = {
         "rail TEXT, profile TEXT, trade_id TEXT, status TEXT, executed_at_s BIGINT, intended_at_s BIGINT,"
         " finalized_at_s BIGINT, ended_at_s BIGINT, units BIGINT, cash_usd6 BIGINT, attempts INTEGER,"
         " late_business_days INTEGER, fail_reason TEXT, principal_exposure_usd6_s HUGEINT, prefunded_s BIGINT,"
-        " fee_usd6 BIGINT, penalty_usd6 BIGINT, gas BIGINT"
+        " fee_usd6 BIGINT, penalty_usd6 BIGINT, buy_in_usd6 BIGINT, gas BIGINT, pieces INTEGER"
     ),
     "readings": (
         "period_id BIGINT, meter_id TEXT, obis TEXT, seq BIGINT, read_at_s BIGINT, register_wh BIGINT,"

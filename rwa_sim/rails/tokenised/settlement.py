@@ -144,7 +144,9 @@ class Settlement:
                 prefunded_s=terms.prefund_s,
                 fee_usd6=0,
                 penalty_usd6=0,
+                buy_in_usd6=0,
                 gas=gas,
+                pieces=0 if final_s is None else 1,
             )
         )
 

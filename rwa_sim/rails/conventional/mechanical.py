@@ -1,0 +1,227 @@
+"""The mechanical fail engine: a delivery fails because the units or the cash are not there.
+
+    ready ──all there──► delivered, at once ──► what waits for these units or this cash is tried again
+          └─else───────► waits ──► partial windows ──► cut-off: a failed day ──► … ──► bought in or recycled out
+
+Obligations are tried in order of (second they are ready, place): in the batch at the end of the night cycle, at
+the opening, or when they match. Nothing moves outside the market's hours. With DvP model 1 the cash moves with
+the units; with model 2 the payer's net debit is checked against its cash and the cash moves at the end of the
+day; with model 3, and for what is netted through a CCP, obligations settle in batches, all that the rule of
+`batch` can cover.
+
+Source: CPSS, "Delivery versus payment in securities settlement systems", 1992, for the models; T2S recycling and
+partial settlement as cited in the profile.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from rwa_sim.rails.columns import FailReason, Ints, Market
+from rwa_sim.rails.conventional.batch import covered
+from rwa_sim.rails.conventional.book import Book
+from rwa_sim.rails.conventional.days import DayTable
+from rwa_sim.rails.conventional.finals import Finals
+from rwa_sim.rails.conventional.lifecycle import MAX_FAIL_DAYS
+from rwa_sim.rails.conventional.log import Log
+from rwa_sim.rails.conventional.obligations import Obligations
+from rwa_sim.rails.conventional.streams import stream
+from rwa_sim.rails.conventional.windows import Windows
+from rwa_sim.rails.market_profile import MarketProfile, NettingMode
+
+Step = tuple[int, Callable[[int], None]]  # second, what is done in it
+
+
+def settle_mechanically(
+    profile: MarketProfile,
+    market: Market,
+    due: Obligations,
+    mode: NettingMode,
+    days: DayTable,
+    windows: Windows,
+    rng_seed: str,
+) -> Finals:
+    """Settle every obligation from what the participants hold.
+
+    Raises:
+        CalendarYearMissing: a fail lasts into a year without holiday data.
+    """
+    ready_s = _ready(profile, due, windows, rng_seed)
+    is_matched = due.matched_day - due.settlement_day <= MAX_FAIL_DAYS
+    days.require(due.settlement_day[~is_matched] + MAX_FAIL_DAYS)
+    possible = np.flatnonzero(is_matched)
+    order = possible[np.argsort(ready_s[possible], kind="stable")]
+    engine = _Engine(profile, market, due, mode, days, windows, order, ready_s)
+    engine.run()
+    return engine.log.finals(due, order, windows, engine.book)
+
+
+def _ready(profile: MarketProfile, due: Obligations, windows: Windows, rng_seed: str) -> Ints:
+    """When each obligation is first tried: the end of its night cycle, the opening, or its matching."""
+    asleep = stream(rng_seed, "night").random(len(due)) < float(profile.p_night_cycle.value)
+    start_s, end_s = windows.night_start_s[due.settlement_day], windows.night_end_s[due.settlement_day]
+    opening_s = windows.opening_s[np.maximum(due.settlement_day, due.matched_day)]
+    in_night = asleep & (due.matched_s < start_s) & (start_s < end_s)
+    return np.where(in_night, end_s, np.maximum(due.matched_s, opening_s))
+
+
+class _Engine:
+    """Walks through the days; places are those of the order in which obligations are ready."""
+
+    def __init__(
+        self,
+        profile: MarketProfile,
+        market: Market,
+        due: Obligations,
+        mode: NettingMode,
+        days: DayTable,
+        windows: Windows,
+        order: Ints,
+        ready_s: Ints,
+    ) -> None:
+        self.book = Book(market, due, order.tolist(), profile.intraday_credit_bps.value)
+        self.log = Log(len(order), profile.dvp_model.value)
+        self._profile, self._days, self._windows = profile, days, windows
+        self._ready_s: list[int] = ready_s[order].tolist()
+        self._settlement_day: list[int] = due.settlement_day[order].tolist()
+        self._net_at_close = profile.dvp_model.value == 3
+        self._ccp = mode is NettingMode.CCP
+        batched = due.netted[order] & self._ccp | self._net_at_close
+        self._batched: list[bool] = batched.tolist()
+        self._has_batches = bool(batched.any())
+        self._pending: set[int] = set()
+        self._waiting: dict[int, list[int]] = {}  # by the cell that is short
+        self._next, self._day = 0, min(self._settlement_day, default=0)
+
+    def run(self) -> None:
+        """Day by day, until everything is final or given up."""
+        while self._pending or self._next < len(self._ready_s):
+            self._days.require(np.array([self._day]))
+            self.log.open_day(self._day, int(self._windows.cash_s[self._day]))
+            for at_s, step in self._steps(self._day):
+                self._take_ready(at_s)
+                if self._pending:
+                    step(at_s)
+            self._day += 1
+
+    def _steps(self, day: int) -> list[Step]:
+        """What happens on a day besides trades that become ready, in order of time."""
+        windows, steps = self._windows, list[Step]()
+        if self._profile.buy_in_after_bd.value:
+            steps.append((int(windows.opening_s[day]), self._buy_in))
+        partial_s = [int(window[day]) for window in windows.partial_s]
+        cutoff_s = int(windows.cutoff_s[day])
+        if self._ccp and self._has_batches and not self._net_at_close:
+            # the last second in which anything can settle is the one before the cut-off
+            steps += [(at_s, self._batch) for at_s in (int(windows.netting_s[day]), *partial_s, cutoff_s - 1)]
+        steps += [(at_s, self._partial) for at_s in partial_s]
+        if self._net_at_close:
+            steps.append((cutoff_s, self._batch))
+        steps.append((cutoff_s, self._end_of_day))
+        return sorted(steps, key=lambda step: step[0])
+
+    def _take_ready(self, until_s: int) -> None:
+        """Try all that has become ready by a second, included."""
+        ready_s, batched, count = self._ready_s, self._batched, len(self._ready_s)
+        place = self._next
+        while place < count and ready_s[place] <= until_s:
+            self._pending.add(place)
+            if not batched[place]:
+                self._try([place], ready_s[place])
+            place += 1
+        self._next = place
+
+    def _try(self, places: Iterable[int], at_s: int) -> None:
+        """Deliver obligations in turn, and all that their units and cash set free, or let them wait."""
+        queue = deque(places)
+        while queue:
+            current = queue.popleft()
+            if self.book.is_covered(current):
+                self._deliver(current, self.book.owed_units[current], at_s)
+                queue.extend(self._set_free(current))
+            else:
+                self._wait(current)
+
+    def _deliver(self, place: int, units: int, at_s: int) -> None:
+        amount_usd6 = self.book.deliver(place, units)
+        done = self.book.owed_units[place] == 0
+        self.log.piece(place, units, amount_usd6, at_s, done=done)
+        if done:
+            self._pending.discard(place)
+
+    def _wait(self, place: int) -> None:
+        book = self.book
+        cell = book.source[place] if book.lacks_units(place) else -1 - book.payer[place]
+        self._waiting.setdefault(cell, []).append(place)
+
+    def _set_free(self, place: int) -> list[int]:
+        """Who waits for what an obligation has just brought; first come, first tried."""
+        if not self._waiting:
+            return []
+        book = self.book
+        return self._awake(book.target[place]) + self._awake(-1 - book.payee[place])
+
+    def _awake(self, cell: int) -> list[int]:
+        return sorted(self._waiting.pop(cell, ()))
+
+    def _partial(self, at_s: int) -> None:
+        """Deliver of each what is there."""
+        for place in sorted(self._pending):
+            if self._batched[place] or place not in self._pending:
+                continue
+            units = self.book.affordable_units(place)
+            if 0 < units < self.book.owed_units[place]:
+                self._deliver(place, units, at_s)
+                self._try(self._set_free(place), at_s)
+
+    def _batch(self, at_s: int) -> None:
+        """Settle all batched obligations that can move together, then what they set free."""
+        places = sorted(place for place in self._pending if self._batched[place])
+        outgoing = [self.book.outgoing(place) for place in places]
+        settled = [places[index] for index in covered(outgoing, self.book.free)]
+        for place in settled:
+            self._deliver(place, self.book.owed_units[place], at_s)
+        for place in settled:
+            self._try(self._set_free(place), at_s)
+
+    def _buy_in(self, at_s: int) -> None:
+        """Buy in what has lacked units for too long; what cannot be bought in goes on failing."""
+        after_bd, premium_bps = self._profile.buy_in_after_bd.value, self._profile.buy_in_premium_bp.value
+        for place in sorted(self._pending):
+            overdue = self._day - self._settlement_day[place] >= after_bd
+            if not overdue or self._batched[place] or not self.book.lacks_units(place):
+                continue
+            if self.book.payer[place] != self.book.receiver[place]:
+                continue  # a net in which the deliverer also pays has no price
+            bought = self.book.buy_in(place, premium_bps)
+            if bought is None:
+                continue
+            self._forget(place)
+            self.log.bought_in(place, *bought, at_s)
+            self._try(self._awake(self.book.target[place]) + self._awake(-1 - bought[0]), at_s)
+
+    def _end_of_day(self, at_s: int) -> None:
+        """Count a failed day for all that is still open, and give up what has failed too long."""
+        book, incoming = self.book, dict[int, int]()
+        for place in self._pending:
+            incoming[book.target[place]] = incoming.get(book.target[place], 0) + book.owed_units[place]
+        self._days.require(np.array([self._day + 1]))
+        span = int(self._days.ordinals[self._day + 1] - self._days.ordinals[self._day])
+        for place in sorted(self._pending):
+            lacks_units = book.lacks_units(place)
+            cell = book.source[place]
+            daisy = lacks_units and book.units[cell] + incoming.get(cell, 0) >= book.owed_units[place]
+            reason = FailReason.SECURITIES if lacks_units else FailReason.CASH
+            self.log.failed_day(place, reason, book.owed_usd6[place], span, daisy=daisy)
+            if self._day - self._settlement_day[place] >= MAX_FAIL_DAYS:
+                self._forget(place)
+
+    def _forget(self, place: int) -> None:
+        """Nothing more is tried for an obligation."""
+        self._pending.discard(place)
+        for places in self._waiting.values():
+            if place in places:
+                places.remove(place)
