@@ -57,6 +57,10 @@ class TokenisedRail:
         """Queue a trade of the tape."""
         self._settlement.add(trade)
 
+    def add_signed_trade(self, trade: Trade, signed_at_s: int) -> None:
+        """Queue a trade that both have signed at that second."""
+        self._settlement.add_signed(trade, signed_at_s)
+
     def add_credit(self, credit: Credit, tell_oracle: Callable[[], None]) -> None:
         """Queue a bank credit. See `Cashflow.add_credit`."""
         self._cashflow.add_credit(credit, tell_oracle)

@@ -69,10 +69,14 @@ class Stage:
         """Send by the relayer in the block of that time; anyone may do what it does."""
         return contract.send(function, *args, sender=self._relayer, gas=gas, at_s=self.block_at(now_s))
 
-    def try_send(self, contract: Contract, function: str, *args: Any, now_s: int, gas: int) -> Receipt:
-        """The same, but a refusal is given back in the receipt instead of raised."""
-        transaction = contract.transaction(function, *args, sender=self._relayer, gas=gas)
-        return self.engine.submit([transaction], self.block_at(now_s))[0]
+    def try_send_each(
+        self, contract: Contract, function: str, calls: Sequence[Sequence[Any]], *, now_s: int, gas: int
+    ) -> list[Receipt]:
+        """One transaction for each list of arguments, in one block; a refusal is given back in its receipt."""
+        transactions = [
+            contract.transaction(function, *args, sender=self._relayer, gas=gas) for args in calls
+        ]
+        return self.engine.submit(transactions, self.block_at(now_s))
 
     def mint(self, name: str, amount_usd6: int, at_s: int) -> None:
         """Bring bank money onto the chain."""
