@@ -107,7 +107,7 @@ class Settlement:
             stage.record(
                 final_s, "Settled", trade_id=trade.trade_id, attempt=attempt.number, gas=receipt.gas_used
             )
-            self._book(attempt, gas, final_s, attempt.first_reason)
+            self._end(attempt, gas, final_s, attempt.first_reason)
             return
         stage.record(
             receipt.timestamp_s,
@@ -119,7 +119,7 @@ class Settlement:
         )
         reason = attempt.first_reason or short
         again_s = attempt.at_s + terms.retry_s
-        if again_s + terms.block_s <= self._deadline_s(trade):
+        if again_s + terms.block_s <= self.deadline_s(trade):
             self._queue(
                 Attempt(
                     trade=trade,
@@ -130,7 +130,7 @@ class Settlement:
                 )
             )
         else:
-            self._book(attempt, gas, None, reason)
+            self._end(attempt, gas, None, reason)
 
     def _send(self, trades: Sequence[Trade], now_s: int) -> list[Receipt]:
         """Sign by both and send, one transaction a trade, all in one block."""
@@ -144,7 +144,8 @@ class Settlement:
                 for party in parties
             ]
             calls.append((instruction, *signatures))
-        return stage.try_send_each(stage.deal.dvp, "settle", calls, now_s=now_s, gas=SETTLE_GAS)
+        transactions = stage.transactions(stage.deal.dvp, "settle", calls, gas=SETTLE_GAS)
+        return stage.engine.submit(transactions, stage.block_at(now_s))
 
     def instruction(self, trade: Trade) -> Instruction:
         """The terms both sign."""
@@ -160,7 +161,7 @@ class Settlement:
             min_fill_units=trade.units,  # all or none
             trade_time=trade.executed_at_s,
             settle_from=trade.executed_at_s,
-            deadline=self._deadline_s(trade),
+            deadline=self.deadline_s(trade),
         )
 
     def _mirror(self, trade: Trade, receipt: Receipt) -> None:
@@ -169,11 +170,19 @@ class Settlement:
             trade.instrument, trade.seller, trade.buyer, trade.units, trade.cash_usd6, receipt.timestamp_s
         )
 
-    def _book(self, attempt: Attempt, gas: int, final_s: int | None, reason: str) -> None:
+    def book(
+        self,
+        trade: Trade,
+        *,
+        attempts: int,
+        gas: int,
+        intended_block_s: int,
+        final_s: int | None,
+        reason: str,
+    ) -> None:
         """Write the record; a trade final by its intended second has no reason, whatever came before."""
-        stage, terms, trade = self._stage, self._stage.terms, attempt.trade
-        signed_by_s = trade.executed_at_s + terms.affirm_delay_max_s
-        intended_s = stage.block_at(signed_by_s) + terms.finality_blocks * terms.block_s
+        terms = self._stage.terms
+        intended_s = intended_block_s + terms.finality_blocks * terms.block_s
         on_time = final_s is not None and final_s <= intended_s
         self.records.append(
             SettlementRecord(
@@ -184,10 +193,10 @@ class Settlement:
                 executed_at_s=trade.executed_at_s,
                 intended_at_s=intended_s,
                 finalized_at_s=final_s,
-                ended_at_s=self._deadline_s(trade) if final_s is None else final_s,
+                ended_at_s=self.deadline_s(trade) if final_s is None else final_s,
                 units=trade.units,
                 cash_usd6=trade.cash_usd6,
-                attempts=attempt.number,
+                attempts=attempts,
                 late_business_days=0,
                 fail_reason="" if on_time else reason,
                 principal_exposure_usd6_s=0,  # both legs move in one transaction
@@ -198,5 +207,17 @@ class Settlement:
             )
         )
 
-    def _deadline_s(self, trade: Trade) -> int:
+    def deadline_s(self, trade: Trade) -> int:
+        """The last second in which the trade can settle."""
         return trade.executed_at_s + self._stage.terms.deadline_s
+
+    def _end(self, attempt: Attempt, gas: int, final_s: int | None, reason: str) -> None:
+        signed_by_s = attempt.trade.executed_at_s + self._stage.terms.affirm_delay_max_s
+        self.book(
+            attempt.trade,
+            attempts=attempt.number,
+            gas=gas,
+            intended_block_s=self._stage.block_at(signed_by_s),
+            final_s=final_s,
+            reason=reason,
+        )
