@@ -48,7 +48,19 @@ def drop_latest(
         participants: order in which participants are looked at.
         assets: order in which a participant's assets are looked at.
     """
+    dropped = find_dropped(free, trades, participants, assets)
+    return tuple(place for place in range(len(trades)) if place not in dropped)
+
+
+def find_dropped(
+    free: Mapping[Cell, int],
+    trades: Sequence[Delivery],
+    participants: Sequence[str],
+    assets: Sequence[str],
+) -> dict[int, Cell]:
+    """Places of the trades that wait, each with who was short of what; arguments as for `drop_latest`."""
     kept = dict(enumerate(trades))
+    dropped: dict[int, Cell] = {}
     positions = net_positions(trades)
     before = None
     while before != len(kept):
@@ -57,7 +69,8 @@ def drop_latest(
             while positions[cell] + free.get(cell, 0) < 0:
                 place = max(place for place, trade in kept.items() if cell in _outgoing(trade))
                 positions.subtract(net_positions([kept.pop(place)]))
-    return tuple(kept)
+                dropped[place] = cell
+    return dropped
 
 
 def net_positions(trades: Sequence[Delivery]) -> Counter[Cell]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 
 class Ledger:
@@ -65,6 +66,32 @@ class Ledger:
         self.pay(buyer, seller, cash_usd6)
         self._move_units(instrument, seller, -units, at_s)
         self._move_units(instrument, buyer, units, at_s)
+
+    def settle_net(
+        self, units: Mapping[tuple[str, str], int], cash_usd6: Mapping[str, int], at_s: int
+    ) -> None:
+        """Move the differences of a netting cycle in the block of that second.
+
+        Args:
+            units: change by (instrument, party).
+            cash_usd6: change by party.
+            at_s: second of the block.
+
+        Raises:
+            ValueError: a balance would end below zero, or something would be created or lost.
+        """
+        created = sum(cash_usd6.values()), sum(units.values())
+        if created != (0, 0):
+            raise ValueError(f"differences add up to {created}")
+        for party, change in cash_usd6.items():
+            self.cash_usd6[party] += change
+        for (instrument, party), change in units.items():
+            if change:
+                self._move_units(instrument, party, change, at_s)
+        short = [party for party in cash_usd6 if self.cash_usd6[party] < 0]
+        short += [party for instrument, party in units if self.units[instrument][party] < 0]
+        if short:
+            raise ValueError(f"{short[0]} ends below zero")
 
     def retire(self, instrument: str, party: str, at_s: int) -> None:
         """Destroy all units of a holder."""

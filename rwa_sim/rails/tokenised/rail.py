@@ -43,11 +43,7 @@ class TokenisedRail:
 
     def open_accounts(self, at_s: int, cash_usd6: dict[str, int]) -> None:
         """Give participants their opening cash and let the settlement contract move their tokens."""
-        self.deal.admit(self.deal.sponsor, self._stage.block_at(at_s))
-        for name in self._stage.participants:
-            account = self._stage.account(name)
-            self.deal.enrol(account, cash_usd6[name], self._stage.block_at(at_s))
-            self._stage.ledger.mint(name, cash_usd6[name])
+        self._stage.open_accounts(at_s, cash_usd6)
 
     def place_issue(self, at_s: int, instrument: str, allotment: dict[str, int], face_usd6: int) -> None:
         """Primary placement of a class at face value, DvP. See `Settlement.place_issue`."""

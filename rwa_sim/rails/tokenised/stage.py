@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rwa_sim.chain.contract import Contract
 from rwa_sim.chain.deploy import Deal
-from rwa_sim.chain.engine import Account, Engine, Receipt
+from rwa_sim.chain.engine import Account, Engine, Receipt, Transaction
 from rwa_sim.errors import ResultFailed
 from rwa_sim.rails.events import EventLog
 from rwa_sim.rails.ledger import Ledger
@@ -54,6 +54,13 @@ class Stage:
         """The party at an address."""
         return self._names[address]
 
+    def open_accounts(self, at_s: int, cash_usd6: Mapping[str, int]) -> None:
+        """Give participants their opening cash and let the settlement contract move their tokens."""
+        self.deal.admit(self.deal.sponsor, self.block_at(at_s))
+        for name in self.participants:
+            self.deal.enrol(self.account(name), cash_usd6[name], self.block_at(at_s))
+            self.ledger.mint(name, cash_usd6[name])
+
     def at(self, at_s: int, action: Action, priority: int = 0) -> None:
         """Queue an action; ties go by priority, then by order of queueing."""
         heapq.heappush(self._queue, (at_s, priority, self._counter, action))
@@ -69,10 +76,11 @@ class Stage:
         """Send by the relayer in the block of that time; anyone may do what it does."""
         return contract.send(function, *args, sender=self._relayer, gas=gas, at_s=self.block_at(now_s))
 
-    def try_send(self, contract: Contract, function: str, *args: Any, now_s: int, gas: int) -> Receipt:
-        """The same, but a refusal is given back in the receipt instead of raised."""
-        transaction = contract.transaction(function, *args, sender=self._relayer, gas=gas)
-        return self.engine.submit([transaction], self.block_at(now_s))[0]
+    def transactions(
+        self, contract: Contract, function: str, calls: Sequence[Sequence[Any]], *, gas: int
+    ) -> list[Transaction]:
+        """One transaction by the relayer for each list of arguments; a refusal is given back in its receipt."""
+        return [contract.transaction(function, *args, sender=self._relayer, gas=gas) for args in calls]
 
     def mint(self, name: str, amount_usd6: int, at_s: int) -> None:
         """Bring bank money onto the chain."""

@@ -1,0 +1,329 @@
+"""Proof by sample: the beginning of a tape executed through contracts, and the model's word for it, side by side.
+
+    Market, first trades ──contracts on an engine──► records ─┐
+                         └─atomic.settle──────────► columns ──┴─ equal field by field, or `ResultFailed`
+
+Mode gross goes through the tokenised rail's own settlement, mode cycle through `settleCycle`. Both sign at the
+seconds the model drew. Accounts and contracts are dealt out so that the order of addresses, in which a netting
+cycle looks at participants and assets, is the order of the market's participants and instruments, cash last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from hashlib import sha256
+from random import Random
+
+from rwa_sim.chain.contract import Contract, deploy
+from rwa_sim.chain.deploy import UNLIMITED, ClassIssue, Deal, DealTerms, deploy_deal
+from rwa_sim.chain.engine import Engine
+from rwa_sim.domain.records import SettlementRecord, SettlementStatus, Trade
+from rwa_sim.domain.tranches import ClassTerms, Step, StepKind, Trigger
+from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
+from rwa_sim.errors import InputError, ResultFailed
+from rwa_sim.rails.atomic import TokenisedProfile, settle
+from rwa_sim.rails.atomic.settle import signing_s
+from rwa_sim.rails.columns import NEVER, FailReason, Market, Outcome
+from rwa_sim.rails.events import EventLog
+from rwa_sim.rails.tokenised.cycles import CASH, CycleSettlement
+from rwa_sim.rails.tokenised.rows import RailTerms
+from rwa_sim.rails.tokenised.settlement import Settlement
+from rwa_sim.rails.tokenised.stage import Stage
+
+FACE_USD6 = 10**6  # the placement's price of a unit; what it costs is given on top of the opening cash
+DAY_S = 86_400
+LEAD_S = 2 * DAY_S  # deployment before the first trade
+MAX_INSTRUMENTS, MAX_PARTICIPANTS = 7, 32  # `NettingCycle` takes eight assets, one of them cash
+SIGNERS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleCheck:
+    """What was executed and found equal. Gas is the mean of whole transactions of trades settled at the first
+    attempt, and of the attempts of trades never settled; 0 if there were none."""
+
+    world: str
+    engine: str
+    trades: int
+    tape: int
+    settled: int
+    late: int
+    failed: int
+    refused_for_securities: int
+    refused_for_cash: int
+    attempts: int
+    mean_gas: int
+    mean_gas_refused: int
+
+    @property
+    def share(self) -> Fraction:
+        """Part of the tape that was executed."""
+        return Fraction(self.trades, self.tape)
+
+
+def execute_sample(
+    market: Market, profile: TokenisedProfile, rng_seed: str, count: int, engine: Engine
+) -> SampleCheck:
+    """Execute the first `count` trades on a chain and hold every record against the model.
+
+    Args:
+        market: holdings and tape.
+        profile: a world of mode gross or cycle.
+        rng_seed: as for `atomic.settle`.
+        count: how many trades; more than the tape has means all.
+        engine: a fresh chain.
+
+    Raises:
+        InputError: the world's cash is not on chain, or a cycle would be larger than the contract takes.
+        ResultFailed: chain and model differ; names trade, field and both values.
+    """
+    validate_sample(market, profile)
+    sample = replace(market, tape=market.tape.first(count))
+    expected = settle(profile, sample, rng_seed)
+    stage = _open(sample, profile, engine)
+    placed = Settlement(stage, Random(rng_seed))
+    _place(sample, stage, placed)
+    signed_s = signing_s(profile, sample, rng_seed).tolist()
+    book: Settlement | CycleSettlement = placed
+    if profile.mode == "cycle":
+        book = CycleSettlement(stage=stage, settlement=placed, cycle_s=profile.cycle_s.value)
+    for trade, at_s in zip(_trades(sample, stage), signed_s, strict=True):
+        book.add_signed(trade, at_s)
+
+    stage.play()
+
+    stage.check_balances()
+    records = _in_tape_order(sample, book.records)
+    _compare(sample, records, expected)
+    if isinstance(book, CycleSettlement):
+        _compare_transfers(sample, stage, book, expected)
+    return _summary(market, profile, engine, records)
+
+
+def validate_sample(market: Market, profile: TokenisedProfile) -> None:
+    """Raises:
+    InputError: the contracts cannot execute such a market or world.
+    """
+    where = f"sample of {profile.name}"
+    if profile.mode == "trigger":
+        raise InputError(where=where, key="mode", expected="gross or cycle", got=profile.mode)
+    sizes = (
+        ("instruments", len(market.instruments), MAX_INSTRUMENTS),
+        ("participants", len(market.participants), MAX_PARTICIPANTS),
+    )
+    for key, actual, most in sizes:
+        if actual > most:
+            raise InputError(where=where, key=key, expected=f"at most {most}", got=str(actual))
+
+
+# ── the stage ──────────────────────────────────────────────────────────────
+
+
+def _open(market: Market, profile: TokenisedProfile, engine: Engine) -> Stage:
+    """Contracts deployed and accounts opened, two days before the first trade."""
+    first_s = int(market.tape.executed_at_s[0]) if len(market.tape) else 2 * LEAD_S
+    engine.submit([], first_s - LEAD_S)
+    deal = _deploy(market, engine, first_s - DAY_S)
+    actors = sorted(market.participants, key=lambda name: int(engine.account(name).address, 16))
+    terms = RailTerms(
+        block_s=profile.block_s.value,
+        finality_blocks=profile.finality_blocks.value,
+        affirm_delay_max_s=profile.affirm_delay_max_s.value,
+        deadline_s=profile.deadline_s.value,
+        retry_s=profile.retry_s.value,
+        on_ramp_s=profile.on_ramp_s.value,
+        prefund_s=profile.prefund_s.value,
+        challenge_window_s=0,
+        spendable_at_s=lambda paid_at_s: paid_at_s,
+    )
+    return Stage(engine=engine, deal=deal, terms=terms, participants=actors, log=EventLog())
+
+
+def _deploy(market: Market, engine: Engine, issue_s: int) -> Deal:
+    """A permissioned deal with a class for each instrument, addresses of classes ascending and below cash's."""
+    units = [max(1, total) for total in market.opening_units.sum(axis=0).tolist()]
+    names = [f"class {number}" for number in range(len(units))]
+    waterfall = WaterfallTerms(
+        classes=tuple(
+            ClassTerms(name=name, original_usd6=total * FACE_USD6, rate_wad=0)
+            for name, total in zip(names, units, strict=True)
+        ),
+        steps=(
+            Step(kind=StepKind.INTEREST, classes=tuple(range(len(units)))),
+            Step(kind=StepKind.PRINCIPAL, classes=tuple(range(len(units)))),
+            Step(kind=StepKind.RESIDUAL, payee="sponsor"),
+        ),
+        trigger=Trigger.CREDIT,
+        threshold=1,
+        period_count=1,
+        maturity_s=issue_s + 10 * 365 * DAY_S,
+    )
+    signers = sorted((engine.account(f"oracle-{n}").address for n in range(SIGNERS)), key=_number)
+    terms = DealTerms(
+        permissioned=True,
+        name="Sample",
+        asset_id=b"sample".ljust(32, b"\0"),
+        issue_s=issue_s,
+        waterfall=waterfall,
+        issues=[
+            ClassIssue(symbol=f"S{number}", units=total, face_usd6=FACE_USD6)
+            for number, total in enumerate(units)
+        ],
+        signers=signers,
+        term_sheet_hash=sha256(b"sample").digest(),
+    )
+    deal = deploy_deal(engine, terms)
+    ascending = sorted(deal.classes, key=lambda entry: _number(entry.bond.address))
+    classes = tuple(
+        replace(entry, name=name) for entry, name in zip(ascending, market.instruments, strict=True)
+    )
+    return replace(deal, classes=classes, cash=_cash_above(_number(ascending[-1].bond.address), deal, engine))
+
+
+def _cash_above(bond_number: int, deal: Deal, engine: Engine) -> Contract:
+    """The cash token, deployed until its address is above every bond's."""
+    cash = deal.cash
+    while _number(cash.address) < bond_number:
+        cash = deploy(
+            engine, "Stablecoin", "Sample dollar", "simUSD", b"USD", deal.admin.address, sender=deal.admin
+        )
+        cash.send("configureMinter", deal.admin.address, UNLIMITED, sender=deal.admin)
+    return cash
+
+
+def _number(address: str) -> int:
+    return int(address, 16)
+
+
+def _place(market: Market, stage: Stage, settlement: Settlement) -> None:
+    """Opening holdings: cash, and units sold at face value, their price being given on top of the cash."""
+    units = market.opening_units.tolist()
+    at_s = stage.engine.head().timestamp_s
+    stage.open_accounts(
+        at_s,
+        {
+            name: cash + sum(units[place]) * FACE_USD6
+            for place, (name, cash) in enumerate(
+                zip(stage.participants, market.opening_cash_usd6.tolist(), strict=True)
+            )
+        },
+    )
+    for number, instrument in enumerate(market.instruments):
+        allotment = {
+            name: held[number] for name, held in zip(stage.participants, units, strict=True) if held[number]
+        }
+        if allotment:
+            at_s = stage.engine.head().timestamp_s
+            settlement.place_issue(at_s, instrument, allotment, FACE_USD6)
+
+
+def _trades(market: Market, stage: Stage) -> list[Trade]:
+    """The tape's trades; each participant is played by the account of the same place in address order."""
+    tape = market.tape
+    return [
+        Trade(
+            trade_id=tape.trade_id(place),
+            executed_at_s=int(tape.executed_at_s[place]),
+            instrument=market.instruments[int(tape.instrument[place])],
+            seller=stage.participants[int(tape.seller[place])],
+            buyer=stage.participants[int(tape.buyer[place])],
+            units=int(tape.units[place]),
+            cash_usd6=int(tape.cash_usd6[place]),
+        )
+        for place in range(len(tape))
+    ]
+
+
+# ── the comparison ─────────────────────────────────────────────────────────
+
+
+def _in_tape_order(market: Market, records: Sequence[SettlementRecord]) -> list[SettlementRecord]:
+    by_id = {record.trade_id: record for record in records}
+    names = [market.tape.trade_id(place) for place in range(len(market.tape))]
+    if len(by_id) != len(records) or set(by_id) != set(names):
+        raise ResultFailed(f"sample: {len(records)} records of {len(names)} trades")
+    return [by_id[name] for name in names]
+
+
+def _compare(market: Market, records: Sequence[SettlementRecord], expected: Outcome) -> None:
+    """Raises:
+    ResultFailed: the first difference.
+    """
+    model = expected.settlement
+    for place, record in enumerate(records):
+        final_s = int(model.finalized_at_s[place])
+        said: dict[str, object] = {
+            "status": SettlementStatus.FAILED if final_s == NEVER else SettlementStatus.SETTLED,
+            "finalized_at_s": None if final_s == NEVER else final_s,
+            "fail_reason": FailReason(int(model.fail_reason[place])).text,
+            "principal_exposure_usd6_s": int(model.exposed_s[place]) * int(model.cash_usd6[place]),
+        }
+        columns = (
+            "executed_at_s",
+            "intended_at_s",
+            "ended_at_s",
+            "units",
+            "cash_usd6",
+            "attempts",
+            "late_business_days",
+            "prefunded_s",
+            "fee_usd6",
+            "penalty_usd6",
+        )
+        said |= {name: int(getattr(model, name)[place]) for name in columns}
+        for name, value in said.items():
+            found = getattr(record, name)
+            if found != value:
+                trade_id = market.tape.trade_id(place)
+                raise ResultFailed(f"sample: trade {trade_id}: {name}: chain {found}, model {value}")
+
+
+def _compare_transfers(market: Market, stage: Stage, book: CycleSettlement, expected: Outcome) -> None:
+    """Every token movement of every cycle, in order.
+
+    Raises:
+        ResultFailed: the first difference.
+    """
+    moves, names = expected.moves, stage.participants
+    said = []
+    for place in range(len(moves)):
+        is_cash = moves.cash_usd6[place] > 0
+        giver, receiver = moves.deliverer[place], moves.receiver[place]
+        if is_cash:
+            giver, receiver = receiver, giver
+        asset = CASH if is_cash else market.instruments[int(moves.instrument[place])]
+        amount = int(moves.cash_usd6[place] + moves.units[place])
+        said.append((int(moves.units_at_s[place]), asset, names[int(giver)], names[int(receiver)], amount))
+    found = [(row.at_s, row.asset, row.giver, row.receiver, row.amount) for row in book.transfers]
+    if found != said:
+        place = next(
+            n for n, pair in enumerate(zip([*found, None], [*said, None], strict=False)) if pair[0] != pair[1]
+        )
+        raise ResultFailed(
+            f"sample: movement {place}: chain {found[place : place + 1]}, model {said[place : place + 1]}"
+        )
+
+
+def _summary(
+    market: Market, profile: TokenisedProfile, engine: Engine, records: Sequence[SettlementRecord]
+) -> SampleCheck:
+    settled = [record for record in records if record.finalized_at_s is not None]
+    failed = [record for record in records if record.finalized_at_s is None]
+    at_once = [record.gas for record in settled if record.attempts == 1]
+    attempts_failed = sum(record.attempts for record in failed)
+    return SampleCheck(
+        world=profile.name,
+        engine=engine.name,
+        trades=len(records),
+        tape=len(market.tape),
+        settled=len(settled),
+        late=sum(1 for record in settled if record.fail_reason),
+        failed=len(failed),
+        refused_for_securities=sum(1 for record in records if record.fail_reason == "securities"),
+        refused_for_cash=sum(1 for record in records if record.fail_reason == "cash"),
+        attempts=sum(record.attempts for record in records),
+        mean_gas=sum(at_once) // len(at_once) if at_once else 0,
+        mean_gas_refused=sum(record.gas for record in failed) // attempts_failed if attempts_failed else 0,
+    )
