@@ -92,7 +92,7 @@ def make_report(
     points = (
         frontier(loaded, progress, processes) if sensitivity and {ATOMIC, CYCLE_WORLD} <= {*worlds} else []
     )
-    checked = check_on_chain(loaded, sample, progress) if sample and ATOMIC in worlds else ""
+    checked = check_on_chain(loaded, sample, progress).text() if sample and ATOMIC in worlds else ""
     return StudyReport(
         result=result,
         claims=audit(result),

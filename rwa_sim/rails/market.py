@@ -2,8 +2,9 @@
 
     MarketTerms ──generate_market──► Market
 
-A seller holds what it sells once every earlier trade has settled, so that stock circulates and nobody drifts
-away; a share of short sales sells more than that and is covered by later purchases. What a participant
+A seller holds what it sells, and a buyer has what it pays, once every earlier trade has settled, so that stock and
+cash circulate and nobody drifts away; a share of short sales sells more than that, a share of unfunded purchases
+buys for more than that, and later trades cover them. What a participant
 holds and may spend at the start is stated in days of its mean flow: small numbers make fails, large ones none.
 """
 
@@ -45,6 +46,7 @@ class MarketTerms:
     size_cv: float
     imbalance: float
     short_sale_share: float
+    unfunded_share: float
     office_hours_share: float
     price_spread_bps: int
     inventory_days: float
@@ -78,15 +80,16 @@ def generate_market(terms: MarketTerms, seed: str) -> Market:
     units = np.maximum(1, np.rint(_sizes_usd6(terms, rng) / FACE_USD6)).astype(np.int64)
     spread_bps = np.rint(rng.normal(0, terms.price_spread_bps, terms.trades)).astype(np.int64)
     prices_usd6 = np.maximum(1, FACE_USD6 * (BPS + spread_bps) // BPS)
+    cash_usd6 = units * prices_usd6
     opening_units, opening_cash_usd6 = _holdings(terms)
-    seller, buyer = _parties(terms, opening_units, units, rng)
+    seller, buyer = _parties(terms, (opening_units, opening_cash_usd6), units, cash_usd6, rng)
     tape = Tape(
         executed_at_s=executed_at_s,
         instrument=np.zeros(terms.trades, np.int64),
         seller=seller,
         buyer=buyer,
         units=units,
-        cash_usd6=units * prices_usd6,
+        cash_usd6=cash_usd6,
     )
     return Market(
         participants=tuple(f"bank-{number:03d}" for number in range(1, terms.participants + 1)),
@@ -134,35 +137,39 @@ def _holdings(terms: MarketTerms) -> tuple[Ints, Ints]:
 
 
 def _parties(
-    terms: MarketTerms, opening_units: Ints, units: Ints, rng: np.random.Generator
+    terms: MarketTerms, holdings: tuple[Ints, Ints], units: Ints, cash_usd6: Ints, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
     """Seller and buyer of each trade, by what each holds when all earlier trades are through."""
     count, n = terms.trades, terms.participants
     shorts = (rng.random(count) < terms.short_sale_share).tolist()
+    unfunded = (rng.random(count) < terms.unfunded_share).tolist()
     one_way = (rng.random(count) < abs(terms.imbalance)).tolist()
     half = list(range(n // 2)), list(range(n // 2, n))
     givers, takers = half[::-1] if terms.imbalance >= 0 else half
     everybody = list(range(n))
-    draws = rng.random((count, CANDIDATES + 1)).tolist()
-    positions = opening_units.tolist()
+    draws = rng.random((count, 2 * CANDIDATES)).tolist()
+    stock, cash = (column.tolist() for column in holdings)
     sellers, buyers = [0] * count, [0] * count
-    for place, size in enumerate(units.tolist()):
-        pool = givers if one_way[place] else everybody
-        seller = _draw_seller(positions, pool, size, draws[place], short=shorts[place])
-        pool = takers if one_way[place] else everybody
-        buyer = pool[int(draws[place][-1] * len(pool))]
-        if buyer == seller:
-            buyer = pool[(pool.index(buyer) + 1) % len(pool)]
-        positions[seller] -= size
-        positions[buyer] += size
+    for place, (size, usd6) in enumerate(zip(units.tolist(), cash_usd6.tolist(), strict=True)):
+        first, last = (givers, takers) if one_way[place] else (everybody, everybody)
+        mine = draws[place]
+        seller = _draw(stock, first, size, mine[:CANDIDATES], short=shorts[place], but=-1)
+        buyer = _draw(cash, last, usd6, mine[CANDIDATES:], short=unfunded[place], but=seller)
+        stock[seller] -= size
+        stock[buyer] += size
+        cash[seller] += usd6
+        cash[buyer] -= usd6
         sellers[place], buyers[place] = seller, buyer
     return np.array(sellers, np.int64), np.array(buyers, np.int64)
 
 
-def _draw_seller(positions: list[int], pool: list[int], size: int, draws: list[float], *, short: bool) -> int:
-    """The first candidate that holds enough (for a short sale: less); failing that, whoever holds most (least)."""
-    for draw in draws[:CANDIDATES]:
+def _draw(
+    holding: list[int], pool: list[int], need: int, draws: list[float], *, short: bool, but: int
+) -> int:
+    """The first candidate that holds enough (if `short`: less); failing that, whoever holds most (least)."""
+    for draw in draws:
         who = pool[int(draw * len(pool))]
-        if (positions[who] < size) == short:
+        if who != but and (holding[who] < need) == short:
             return who
-    return (min if short else max)(pool, key=positions.__getitem__)
+    others = [who for who in pool if who != but]
+    return (min if short else max)(others, key=holding.__getitem__)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from rwa_sim.domain.money import floor_usd6
-from rwa_sim.results.measures import MONEY_YEAR_S, YEAR_S, exact_dot, total
+from rwa_sim.rails.liquidity import locked_usd6_s
+from rwa_sim.results.measures import MONEY_YEAR_S, YEAR_S, total
 from rwa_sim.results.world import Pricing, WorldRecords
 
 PARTS = ("fees", "penalties", "buy-ins", "gas", "platform", "running", "liquidity", "margin")
@@ -18,7 +19,7 @@ def cost_of_trades(world: WorldRecords, pricing: Pricing) -> dict[str, int]:
     """Cost of all trades of a world by part, `usd6`, each rounded down once."""
     s, facts, liquidity = world.settlement, world.facts, world.liquidity
     held_usd6_s = (
-        exact_dot(liquidity.upper_usd6.sum(axis=1), liquidity.held_s) if liquidity is not None else 0
+        locked_usd6_s(liquidity.upper_usd6.sum(axis=1), liquidity.held_s) if liquidity is not None else 0
     )
     spread = Fraction(pricing.funding_spread_bps, 10_000 * MONEY_YEAR_S)
     value_usd6 = total(s.cash_usd6)

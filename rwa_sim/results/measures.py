@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from operator import mul
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rwa_sim.domain.records import CouponRecord
 from rwa_sim.rails.columns import NEVER, Ints, Settlement
+from rwa_sim.rails.liquidity import locked_usd6_s
 
 Flags = NDArray[np.bool_]
 DAY_S = 86_400
@@ -46,14 +46,14 @@ def total(column: Ints) -> int:
     return int(column.sum())
 
 
-def exact_dot(left: Ints, right: Ints) -> int:
-    """Sum of products, exact however large: value times time does not fit 64 bits."""
-    return sum(map(mul, left.tolist(), right.tolist()))
-
-
 def settled(s: Settlement) -> Flags:
     """Which trades became final."""
-    return s.finalized_at_s != NEVER
+    return np.asarray(s.finalized_at_s != NEVER)
+
+
+def settled_value_usd6(s: Settlement) -> int:
+    """Cash value of the trades that became final."""
+    return total(s.cash_usd6[settled(s)])
 
 
 def latencies_s(s: Settlement) -> Ints:
@@ -83,7 +83,7 @@ def replacement_exposure_usd6(s: Settlement, volatility_bps: int) -> Ints:
 
 def prefunding_cost_usd6(s: Settlement, spread_bps: int) -> int:
     """Cost of the buyers' cash locked before finality, ACT/360, rounded down once."""
-    return exact_dot(s.cash_usd6, s.prefunded_s) * spread_bps // (10_000 * MONEY_YEAR_S)
+    return locked_usd6_s(s.cash_usd6, s.prefunded_s) * spread_bps // (10_000 * MONEY_YEAR_S)
 
 
 def lags_s(coupons: Sequence[CouponRecord], first: str, last: str) -> list[int]:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from rwa_sim.rails.columns import NEVER, FailReason, Settlement
+from rwa_sim.rails.liquidity import locked_usd6_s
 from rwa_sim.results.costs import cost_of_trades
 from rwa_sim.results.measures import (
     bp,
-    exact_dot,
     failed,
     in_office_hours,
     lags_s,
@@ -24,6 +24,7 @@ from rwa_sim.results.measures import (
     quantile,
     replacement_exposure_usd6,
     settled,
+    settled_value_usd6,
     share,
     total,
 )
@@ -228,7 +229,7 @@ METRICS: tuple[Metric, ...] = (
         unit="usd6 x s",
         definition="value x time with one leg final and the other not, all trades; 0 for DvP at a CSD and for "
         "atomic swaps",
-        compute=lambda w, p: exact_dot(w.settlement.cash_usd6, w.settlement.exposed_s),
+        compute=lambda w, p: locked_usd6_s(w.settlement.cash_usd6, w.settlement.exposed_s),
     ),
     Metric(
         number=4,
@@ -264,8 +265,8 @@ METRICS: tuple[Metric, ...] = (
         key="liquidity_upper_share",
         label="liquidity, upper bound over gross",
         unit="share",
-        definition="sum of peak net debits / gross payments, all periods",
-        compute=lambda w, p: share(total(w.held.upper_usd6), total(w.held.gross_usd6)),
+        definition="sum of peak net debits, all periods / value of the trades that settled",
+        compute=lambda w, p: share(total(w.held.upper_usd6), settled_value_usd6(w.settlement)),
         needs=_has_liquidity,
     ),
     Metric(
@@ -273,8 +274,8 @@ METRICS: tuple[Metric, ...] = (
         key="liquidity_lower_share",
         label="liquidity, lower bound over gross",
         unit="share",
-        definition="sum of net debits at the end of each funding period / gross payments",
-        compute=lambda w, p: share(total(w.held.lower_usd6), total(w.held.gross_usd6)),
+        definition="sum of net debits at the end of each funding period / value of the trades that settled",
+        compute=lambda w, p: share(total(w.held.lower_usd6), settled_value_usd6(w.settlement)),
         needs=_has_liquidity,
     ),
     Metric(
@@ -310,11 +311,11 @@ METRICS: tuple[Metric, ...] = (
         key="netting_lost_share",
         label="netting efficiency lost",
         unit="share",
-        definition="(upper - lower bound) / gross: payments that a netting at the end of the funding period would "
-        "have saved",
+        definition="(upper - lower bound) / value settled: payments that a netting at the end of the funding period "
+        "would have saved",
         compute=lambda w, p: share(
             total(w.held.upper_usd6) - total(w.held.lower_usd6),
-            total(w.held.gross_usd6),
+            settled_value_usd6(w.settlement),
         ),
         needs=_has_liquidity,
     ),

@@ -40,10 +40,11 @@ class MarketSection(Section):
     size_cv: Annotated[str, Field(pattern=r"^\d{1,2}(\.\d{1,6})?$")] = "1.3"
     imbalance: Signed = "0"
     short_sale_share: Rate = Decimal("0.03")
+    unfunded_share: Rate = Decimal("0.01")
     office_hours_share: Rate = Decimal("0.8")
     price_spread_bps: Bps = 20
-    inventory_days: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,6})?$")] = "1.5"
-    cash_days: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,6})?$")] = "1"
+    inventory_days: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,6})?$")] = "2"
+    cash_days: Annotated[str, Field(pattern=r"^\d{1,3}(\.\d{1,6})?$")] = "2"
 
     def terms(self) -> MarketTerms:
         """As the generator takes it."""
@@ -56,6 +57,7 @@ class MarketSection(Section):
             size_cv=float(self.size_cv),
             imbalance=float(self.imbalance),
             short_sale_share=float(self.short_sale_share),
+            unfunded_share=float(self.unfunded_share),
             office_hours_share=float(self.office_hours_share),
             price_spread_bps=self.price_spread_bps,
             inventory_days=float(self.inventory_days),

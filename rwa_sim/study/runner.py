@@ -22,11 +22,11 @@ from rwa_sim.rails.market import generate_market
 from rwa_sim.rails.tape_file import read_market
 from rwa_sim.results.costs import cost_of_trades
 from rwa_sim.results.measures import total
-from rwa_sim.results.metrics import compute_metrics
+from rwa_sim.results.metrics import Value, compute_metrics
 from rwa_sim.study.cashflow import CashFlow, cash_flow_of
 from rwa_sim.study.detail import detail_of
 from rwa_sim.study.document import LoadedStudy, Study
-from rwa_sim.study.result import SeedResult, StudyResult
+from rwa_sim.study.result import SeedResult, StudyResult, WorldDetail
 from rwa_sim.study.worlds import load_worlds, run_world
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
@@ -77,7 +77,9 @@ def run_seed(task: SeedTask) -> SeedResult:
     study = task.loaded.study
     market = market_of(task.loaded, task.number)
     worlds = load_worlds(study, str(task.loaded.path))
-    metrics, costs, details = {}, {}, {}
+    metrics: dict[str, dict[str, Value]] = {}
+    costs: dict[str, dict[str, int]] = {}
+    details: dict[str, WorldDetail] = {}
     for name, world in worlds.items():
         records, outcome = run_world(world, market, task.flow, study, f"{study.seed}:{task.number}:{name}")
         pricing = world.pricing(study)

@@ -119,7 +119,8 @@ def run_cells(
     tasks = [task for study in studies for task in _tasks(study, flow)]
     with workers(processes) as run_all:
         results = [seed.metrics for seed in told(run_all(run_seed, tasks), stage, len(tasks), progress)]
-    cells, start = [], 0
+    cells: list[Cell] = []
+    start = 0
     for study in studies:
         cells.append(results[start : start + study.study.seeds])
         start += study.study.seeds

@@ -26,7 +26,7 @@ from rwa_sim.rails.columns import Ints, Market, Outcome
 from rwa_sim.rails.conventional import FailEngine
 from rwa_sim.rails.conventional import settle as settle_conventional
 from rwa_sim.rails.events import EventLog
-from rwa_sim.rails.liquidity import liquidity_by_period
+from rwa_sim.rails.liquidity import measure_liquidity
 from rwa_sim.rails.market_profile import MarketProfile, clock_range, load_profile
 from rwa_sim.rails.servicing import service_coupons
 from rwa_sim.rails.sourced import SourcedDocument, replaced
@@ -180,7 +180,11 @@ def _mean_lag_s(calendar: BusinessCalendar, lag_bd: int, year: int = 2026) -> in
 
 def _liquidity(profile: MarketProfile | TokenisedProfile, market: Market, outcome: Outcome) -> Liquidity:
     starts_s, held_s = _funding_periods(profile, outcome)
-    return liquidity_by_period(outcome.moves, len(market.participants), starts_s, held_s)
+    parties = len(market.participants) + 1  # a central counterparty comes after the last participant
+    need = measure_liquidity(outcome.moves, parties, starts_s)
+    return Liquidity(
+        held_s=held_s, upper_usd6=need.upper_usd6, lower_usd6=need.lower_usd6, gross_usd6=need.gross_usd6
+    )
 
 
 def _funding_periods(profile: MarketProfile | TokenisedProfile, outcome: Outcome) -> tuple[Ints, Ints]:
