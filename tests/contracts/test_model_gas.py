@@ -62,9 +62,7 @@ def test_what_refusals_and_locks_cost_is_as_reviewed(market, golden):
     held = market.bond.send("hold", REF, *parties, 10, expires_s, sender=market.seller)
     placed = next(iter(market.bond.events(held, "HoldPlaced")))
     released = market.bond.send("executeHold", placed["holdId"], 10, sender=market.stranger)
-    too_much = market.bond.transaction(
-        "hold", REF[::-1], *parties, 91, expires_s, sender=market.seller
-    )
+    too_much = market.bond.transaction("hold", REF[::-1], *parties, 91, expires_s, sender=market.seller)
     refused = market.chain.submit([too_much])[0]
     assert not refused.ok
     figures["hold, short"] = refused.gas_used
