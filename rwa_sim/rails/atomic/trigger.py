@@ -159,7 +159,7 @@ class _Play:
 
     def _expire(self, now_s: int, place: int) -> None:
         """The lock of a payment not made by its deadline ends; those behind it may be covered now."""
-        if self.progress.cash_s[place] != NEVER:
+        if self.progress.cash_s[place] != NEVER or self.progress.expired[place]:
             return
         self.progress.expired[place] = True
         self._locked[self._from_cell[place]] -= self._units[place]
