@@ -37,7 +37,8 @@ class Book:
         self.owed_usd6: list[int] = np.abs(due.cash_usd6[at]).tolist()
         self.payer: list[int] = np.where(reversed_cash, deliverer, receiver).tolist()
         self.payee: list[int] = np.where(reversed_cash, receiver, deliverer).tolist()
-        self.whole_units, self.whole_usd6 = self.owed_units.copy(), self.owed_usd6.copy()
+        self.whole_units: list[int] = self.owed_units.copy()
+        self.whole_usd6: list[int] = self.owed_usd6.copy()
 
     def lacks_units(self, place: int) -> bool:
         """Whether the deliverer has less than is still owed."""
@@ -53,13 +54,18 @@ class Book:
     def affordable_units(self, place: int) -> int:
         """The most units that can move now against their part of the cash."""
         available = min(self.units[self.source[place]], self.owed_units[place])
-        whole_usd6 = self.whole_usd6[place]
-        if not whole_usd6 or not available:
-            return available
-        whole, moved = self.whole_units[place], self.whole_units[place] - self.owed_units[place]
+        return min(available, self.payable_units(place)) if available else 0
+
+    def payable_units(self, place: int) -> int:
+        """The most of the units still owed for which the payer has the cash."""
+        owed_units, whole_usd6 = self.owed_units[place], self.whole_usd6[place]
+        spendable_usd6 = self.spendable[self.payer[place]]
+        if spendable_usd6 >= self.owed_usd6[place]:
+            return owed_units
+        whole = self.whole_units[place]
         # floor(whole_usd6 * u / whole) <= paid so far + spendable, solved for the largest u
-        limit_usd6 = whole_usd6 - self.owed_usd6[place] + self.spendable[self.payer[place]]
-        return min(available, ((limit_usd6 + 1) * whole - 1) // whole_usd6 - moved)
+        limit_usd6 = whole_usd6 - self.owed_usd6[place] + spendable_usd6
+        return ((limit_usd6 + 1) * whole - 1) // whole_usd6 - (whole - owed_units)
 
     def deliver(self, place: int, units: int) -> int:
         """Move units against their part of the cash, all that is left of it with the last; returns the cash."""

@@ -22,8 +22,9 @@ INT64 = 2**63
 
 
 def fees_usd6(profile: MarketProfile, due: Obligations) -> Ints:
-    """Infrastructure fee of each obligation; nothing to instruct costs nothing."""
-    return np.where((due.units > 0) | (due.cash_usd6 != 0), profile.fee_usd6, 0)
+    """Infrastructure fee of each obligation; a CCP's marks are paid with its margin calls, not instructed."""
+    is_instructed = (due.units > 0) | ((due.cash_usd6 != 0) & ~due.through_ccp)
+    return np.where(is_instructed, profile.fee_usd6, 0)
 
 
 def penalties_usd6(profile: MarketProfile, failed: FailedValue) -> Ints:

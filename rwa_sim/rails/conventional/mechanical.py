@@ -6,8 +6,8 @@
 Obligations are tried in order of (second they are ready, place): in the batch at the end of the night cycle, at
 the opening, or when they match. Nothing moves outside the market's hours. With DvP model 1 the cash moves with
 the units; with model 2 the payer's net debit is checked against its cash and the cash moves at the end of the
-day; with model 3, and for what is netted through a CCP, obligations settle in batches, all that the rule of
-`batch` can cover.
+day; with model 3 all obligations of a day settle in one batch, those that the rule of `batch` can cover. What
+is netted through a CCP is passed on by the rule of `clearing`, in each window of the day.
 
 Source: CPSS, "Delivery versus payment in securities settlement systems", 1992, for the models; T2S recycling and
 partial settlement as cited in the profile.
@@ -23,6 +23,7 @@ import numpy as np
 from rwa_sim.rails.columns import FailReason, Ints, Market
 from rwa_sim.rails.conventional.batch import covered
 from rwa_sim.rails.conventional.book import Book
+from rwa_sim.rails.conventional.clearing import Movement, allocate, pay_marks
 from rwa_sim.rails.conventional.days import DayTable
 from rwa_sim.rails.conventional.finals import Finals
 from rwa_sim.rails.conventional.lifecycle import MAX_FAIL_DAYS
@@ -30,7 +31,7 @@ from rwa_sim.rails.conventional.log import Log
 from rwa_sim.rails.conventional.obligations import Obligations
 from rwa_sim.rails.conventional.streams import stream
 from rwa_sim.rails.conventional.windows import Windows
-from rwa_sim.rails.market_profile import MarketProfile, NettingMode
+from rwa_sim.rails.market_profile import MarketProfile
 
 Step = tuple[int, Callable[[int], None]]  # second, what is done in it
 
@@ -39,7 +40,6 @@ def settle_mechanically(
     profile: MarketProfile,
     market: Market,
     due: Obligations,
-    mode: NettingMode,
     days: DayTable,
     windows: Windows,
     rng_seed: str,
@@ -54,7 +54,7 @@ def settle_mechanically(
     days.require(due.settlement_day[~is_matched] + MAX_FAIL_DAYS)
     possible = np.flatnonzero(is_matched)
     order = possible[np.argsort(ready_s[possible], kind="stable")]
-    engine = _Engine(profile, market, due, mode, days, windows, order, ready_s)
+    engine = _Engine(profile, market, due, days, windows, order, ready_s)
     engine.run()
     return engine.log.finals(due, order, windows, engine.book)
 
@@ -76,7 +76,6 @@ class _Engine:
         profile: MarketProfile,
         market: Market,
         due: Obligations,
-        mode: NettingMode,
         days: DayTable,
         windows: Windows,
         order: Ints,
@@ -88,10 +87,9 @@ class _Engine:
         self._ready_s: list[int] = ready_s[order].tolist()
         self._settlement_day: list[int] = due.settlement_day[order].tolist()
         self._net_at_close = profile.dvp_model.value == 3
-        self._ccp = mode is NettingMode.CCP
-        batched = due.netted[order] & self._ccp | self._net_at_close
-        self._batched: list[bool] = batched.tolist()
-        self._has_batches = bool(batched.any())
+        self._cleared: list[bool] = due.through_ccp[order].tolist()
+        self._has_ccp = any(self._cleared)
+        self._in_turn: list[bool] = (~due.through_ccp[order] & (not self._net_at_close)).tolist()
         self._pending: set[int] = set()
         self._waiting: dict[int, list[int]] = {}  # by the cell that is short
         self._next, self._day = 0, min(self._settlement_day, default=0)
@@ -114,9 +112,8 @@ class _Engine:
             steps.append((int(windows.opening_s[day]), self._buy_in))
         partial_s = [int(window[day]) for window in windows.partial_s]
         cutoff_s = int(windows.cutoff_s[day])
-        if self._ccp and self._has_batches and not self._net_at_close:
-            # the last second in which anything can settle is the one before the cut-off
-            steps += [(at_s, self._batch) for at_s in (int(windows.netting_s[day]), *partial_s, cutoff_s - 1)]
+        if self._has_ccp:  # the last second in which anything can settle is the one before the cut-off
+            steps += [(at_s, self._clear) for at_s in (int(windows.netting_s[day]), *partial_s, cutoff_s - 1)]
         steps += [(at_s, self._partial) for at_s in partial_s]
         if self._net_at_close:
             steps.append((cutoff_s, self._batch))
@@ -125,11 +122,11 @@ class _Engine:
 
     def _take_ready(self, until_s: int) -> None:
         """Try all that has become ready by a second, included."""
-        ready_s, batched, count = self._ready_s, self._batched, len(self._ready_s)
+        ready_s, in_turn, count = self._ready_s, self._in_turn, len(self._ready_s)
         place = self._next
         while place < count and ready_s[place] <= until_s:
             self._pending.add(place)
-            if not batched[place]:
+            if in_turn[place]:
                 self._try([place], ready_s[place])
             place += 1
         self._next = place
@@ -146,7 +143,10 @@ class _Engine:
                 self._wait(current)
 
     def _deliver(self, place: int, units: int, at_s: int) -> None:
-        amount_usd6 = self.book.deliver(place, units)
+        self._note((place, units, self.book.deliver(place, units)), at_s)
+
+    def _note(self, movement: Movement, at_s: int) -> None:
+        place, units, amount_usd6 = movement
         done = self.book.owed_units[place] == 0
         self.log.piece(place, units, amount_usd6, at_s, done=done)
         if done:
@@ -169,22 +169,30 @@ class _Engine:
 
     def _partial(self, at_s: int) -> None:
         """Deliver of each what is there."""
+        units, source, in_turn = self.book.units, self.book.source, self._in_turn
         for place in sorted(self._pending):
-            if self._batched[place] or place not in self._pending:
+            if not units[source[place]] or not in_turn[place] or place not in self._pending:
                 continue
-            units = self.book.affordable_units(place)
-            if 0 < units < self.book.owed_units[place]:
-                self._deliver(place, units, at_s)
+            some = self.book.affordable_units(place)
+            if 0 < some < self.book.owed_units[place]:
+                self._deliver(place, some, at_s)
                 self._try(self._set_free(place), at_s)
 
     def _batch(self, at_s: int) -> None:
-        """Settle all batched obligations that can move together, then what they set free."""
-        places = sorted(place for place in self._pending if self._batched[place])
-        outgoing = [self.book.outgoing(place) for place in places]
-        settled = [places[index] for index in covered(outgoing, self.book.free)]
-        for place in settled:
-            self._deliver(place, self.book.owed_units[place], at_s)
-        for place in settled:
+        """Settle all obligations of the day that can move together."""
+        places = [place for place in sorted(self._pending) if not self._cleared[place]]
+        for index in covered([self.book.outgoing(place) for place in places], self.book.free):
+            self._deliver(places[index], self.book.owed_units[places[index]], at_s)
+
+    def _clear(self, at_s: int) -> None:
+        """Pass on through the CCP what can be, then what that sets free."""
+        book, open_places = self.book, sorted(place for place in self._pending if self._cleared[place])
+        moved = pay_marks(book, (place for place in open_places if not book.owed_units[place]))
+        deliveries = (place for place in open_places if book.owed_units[place])
+        moved += allocate(book, deliveries, self._settlement_day)
+        for movement in moved:
+            self._note(movement, at_s)
+        for place, _, _ in moved:
             self._try(self._set_free(place), at_s)
 
     def _buy_in(self, at_s: int) -> None:
@@ -192,7 +200,7 @@ class _Engine:
         after_bd, premium_bps = self._profile.buy_in_after_bd.value, self._profile.buy_in_premium_bp.value
         for place in sorted(self._pending):
             overdue = self._day - self._settlement_day[place] >= after_bd
-            if not overdue or self._batched[place] or not self.book.lacks_units(place):
+            if not overdue or not self._in_turn[place] or not self.book.lacks_units(place):
                 continue
             if self.book.payer[place] != self.book.receiver[place]:
                 continue  # a net in which the deliverer also pays has no price
@@ -211,13 +219,27 @@ class _Engine:
         self._days.require(np.array([self._day + 1]))
         span = int(self._days.ordinals[self._day + 1] - self._days.ordinals[self._day])
         for place in sorted(self._pending):
-            lacks_units = book.lacks_units(place)
-            cell = book.source[place]
-            daisy = lacks_units and book.units[cell] + incoming.get(cell, 0) >= book.owed_units[place]
-            reason = FailReason.SECURITIES if lacks_units else FailReason.CASH
-            self.log.failed_day(place, reason, book.owed_usd6[place], span, daisy=daisy)
+            reason, cell = self._lacking(place), book.source[place]
+            held = book.units[cell] + incoming.get(cell, 0)
+            daisy = reason is FailReason.SECURITIES and held >= book.owed_units[place]
+            # who has done his part is not penalised: a receiver from a CCP that got nothing, and the like
+            open_usd6 = book.owed_usd6[place] if self._is_at_fault(place, reason) else 0
+            self.log.failed_day(place, reason, open_usd6, span, daisy=daisy)
             if self._day - self._settlement_day[place] >= MAX_FAIL_DAYS:
                 self._forget(place)
+
+    def _lacking(self, place: int) -> FailReason:
+        """What an open obligation lacks; a receiver from a CCP that can pay waits for units."""
+        book = self.book
+        if self._cleared[place] and book.deliverer[place] == book.participants:
+            lacks_units = book.spendable[book.payer[place]] >= book.owed_usd6[place]
+        else:
+            lacks_units = book.lacks_units(place)
+        return FailReason.SECURITIES if lacks_units else FailReason.CASH
+
+    def _is_at_fault(self, place: int, reason: FailReason) -> bool:
+        failing = self.book.deliverer if reason is FailReason.SECURITIES else self.book.payer
+        return failing[place] != self.book.participants
 
     def _forget(self, place: int) -> None:
         """Nothing more is tried for an obligation."""

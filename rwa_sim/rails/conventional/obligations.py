@@ -2,7 +2,8 @@
 
     trades ──none──────► one obligation a trade
            ──bilateral─► one for each pair, instrument and settlement date
-           ──ccp───────► novated: one for each participant, instrument and settlement date, against the CCP
+           ──ccp───────► novated: one for each participant, instrument and settlement date, against the CCP,
+                         at one settlement price, and the mark: the cash beside that price
 
 What is matched by the netting time of the settlement date is netted; what comes later settles trade for trade.
 A trade is final when every obligation it went into is final.
@@ -29,7 +30,7 @@ class Obligations:
 
     Units go from deliverer to receiver; `cash_usd6` goes the other way, or the same way if negative, which
     only a net can be. The CCP has the place after the last participant. `first` and `second` (by trade) are the
-    same but with a CCP, where they are the seller's and the buyer's obligation. `netted` rows are due together.
+    same but with a CCP, where they are the seller's and the buyer's obligation. A mark belongs to no trade.
     """
 
     settlement_day: Ints
@@ -41,7 +42,7 @@ class Obligations:
     units: Ints
     cash_usd6: Ints
     trade: Ints
-    netted: NDArray[np.bool_]
+    through_ccp: NDArray[np.bool_]
     first: Ints
     second: Ints
 
@@ -65,6 +66,7 @@ def obligations_of(market: Market, life: Lifecycle, windows: Windows, mode: Nett
         outward = np.repeat(np.array([1, -1]), len(together))
         nets = _net(legs, members, np.full(len(members), ccp), outward, windows, ccp + 1)
         first, second = nets.first[: len(together)], nets.first[len(together) :]
+        nets = _with_marks(nets, _settlement_prices(legs, nets))
     else:
         legs = _legs(market, life, together)
         outward = np.where(seller < buyer, 1, -1)
@@ -120,10 +122,36 @@ def _net(legs: _Legs, low: Ints, high: Ints, outward: Ints, windows: Windows, pa
         units=units * sign,
         cash_usd6=cash * sign,
         trade=np.where(alone & pairwise, legs.trade[places], NO_TRADE),
-        netted=np.ones(len(places), dtype=np.bool_),
+        through_ccp=~pairwise,
         first=row,
         second=row,
     )
+
+
+def _settlement_prices(legs: _Legs, nets: Obligations) -> Ints:
+    """The mean price of what is netted, by net: cash over units of its date and instrument, rounded down."""
+    instruments = int(legs.instrument.max(initial=0)) + 1
+    keys, group = np.unique(legs.settlement_day * instruments + legs.instrument, return_inverse=True)
+    usd6, units = (sum_by(group, column, len(keys)) for column in (legs.cash_usd6, legs.units))
+    place = np.searchsorted(keys, nets.settlement_day * instruments + nets.instrument)
+    return (usd6 // units)[place]
+
+
+def _with_marks(nets: Obligations, price_usd6: Ints) -> Obligations:
+    """Deliveries at the settlement price, then a cash row for each net whose cash differs from that."""
+    priced_usd6 = nets.units * price_usd6
+    mark_usd6 = nets.cash_usd6 - priced_usd6
+    at = np.flatnonzero(mark_usd6)
+    to_deliverer = mark_usd6[at] > 0
+    marks = {name: getattr(nets, name)[at] for name in COLUMNS} | {
+        "deliverer": np.where(to_deliverer, nets.deliverer[at], nets.receiver[at]),
+        "receiver": np.where(to_deliverer, nets.receiver[at], nets.deliverer[at]),
+        "units": np.zeros(len(at), dtype=np.int64),
+        "cash_usd6": np.abs(mark_usd6[at]),
+    }
+    priced = {name: getattr(nets, name) for name in COLUMNS} | {"cash_usd6": priced_usd6}
+    columns = {name: np.concatenate([priced[name], marks[name]]) for name in COLUMNS}
+    return Obligations(**columns, first=nets.first, second=nets.second)
 
 
 def _gross(market: Market, life: Lifecycle, trades: Ints) -> Obligations:
@@ -138,7 +166,7 @@ def _gross(market: Market, life: Lifecycle, trades: Ints) -> Obligations:
         units=tape.units[trades],
         cash_usd6=tape.cash_usd6[trades],
         trade=trades,
-        netted=np.zeros(count, dtype=np.bool_),
+        through_ccp=np.zeros(count, dtype=np.bool_),
         first=np.arange(count),
         second=np.arange(count),
     )
@@ -154,7 +182,7 @@ COLUMNS = (
     "units",
     "cash_usd6",
     "trade",
-    "netted",
+    "through_ccp",
 )
 
 

@@ -98,7 +98,7 @@ def settle_course(
         same_day[due.first] = same_day[due.second] = life.settlement_day == life.trade_day
         finals = settle_statistically(profile, due, same_day, days, windows, rng_seed)
     else:
-        finals = settle_mechanically(profile, market, due, mode, days, windows, rng_seed)
+        finals = settle_mechanically(profile, market, due, days, windows, rng_seed)
     settlement = _settlement(profile, market, life, windows, due, finals)
     margin = margin_usd6_s(profile, market, settlement) if mode is NettingMode.CCP else 0
     outcome = Outcome(settlement=settlement, moves=_one_way(finals.moves), margin_usd6_s=margin)

@@ -78,8 +78,7 @@ def _late_days(
     drawn = rng.random(len(due)) < (p_fail - p_late) / (1 - p_late)
     p_next = float(profile.p_settle_next.value)
     lasts = rng.geometric(p_next, len(due)) if p_next else np.full(len(due), MAX_FAIL_DAYS + 1)
-    nothing_due = (due.units == 0) & (due.cash_usd6 == 0)
-    statistical = np.where(drawn & ~nothing_due, lasts, 0)
+    statistical = np.where(drawn & (due.units > 0), lasts, 0)  # only a delivery fails
     late_days = np.minimum(np.where(matching > 0, matching, statistical), MAX_FAIL_DAYS + 1)
     by_rate = np.where(statistical > 0, FailReason.STATISTICAL, FailReason.NONE)
     return late_days, np.where(matching > 0, FailReason.MATCHING, by_rate).astype(np.int64)
