@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from random import Random
 
+import numpy as np
 import pytest
 
 from rwa_sim.domain.money import usd6_from_decimal, usd_text
 from rwa_sim.domain.records import SettlementRecord, SettlementStatus
 from rwa_sim.files import folder_replaced_when_done, write_text_atomically
+from rwa_sim.rails.columns import settlement_of
 from rwa_sim.rails.tape import Instrument, TapeTerms, allot, generate_tape
-from rwa_sim.results.metrics import MarketTerms, compute_metrics, is_fail, quantile, replacement_exposure_usd6
+from rwa_sim.results.measures import failed, quantile, replacement_exposure_usd6
+from rwa_sim.results.metrics import METRICS, compute_metrics
 from rwa_sim.results.summary import duration_text, energy_text
+from rwa_sim.results.world import Liquidity, Pricing, WorldFacts, WorldRecords
 
 DAY = 86_400
 TERMS = TapeTerms(
@@ -101,32 +106,45 @@ def record(**changes) -> SettlementRecord:
         prefunded_s=DAY,
         fee_usd6=0,
         penalty_usd6=0,
+        buy_in_usd6=0,
         gas=100_000,
+        pieces=1,
     )
     return replace(base, **changes)
 
 
+PRICING = Pricing(price_volatility_bps=500, funding_spread_bps=100, gas_usd6_per_million=2_000_000)
+
+
+def world_of(*records: SettlementRecord, **known) -> WorldRecords:
+    return WorldRecords(name="world", settlement=settlement_of(records), coupons=[], **known)
+
+
 def test_late_and_never_are_fails_and_on_time_is_not():
-    assert not is_fail(record())
-    assert not is_fail(record(finalized_at_s=1040, ended_at_s=1040))
-    assert is_fail(record(finalized_at_s=1041, ended_at_s=1041))
-    assert is_fail(record(finalized_at_s=None, status=SettlementStatus.FAILED))
+    records = [
+        record(),
+        record(finalized_at_s=1040, ended_at_s=1040),
+        record(finalized_at_s=1041, ended_at_s=1041),
+        record(finalized_at_s=None, status=SettlementStatus.FAILED, pieces=0),
+    ]
+    assert failed(settlement_of(records)).tolist() == [False, False, True, True]
 
 
 def test_replacement_exposure_is_the_closed_form():
     """sigma 5 %, a year open: V x 0.05 / sqrt(2 pi)."""
-    year = record(ended_at_s=1000 + 365 * DAY)
+    year, never = record(ended_at_s=1000 + 365 * DAY), record(ended_at_s=1000)
 
-    assert replacement_exposure_usd6(year, 500) == round(10**12 * 0.05 / math.sqrt(2 * math.pi))
-    assert replacement_exposure_usd6(record(ended_at_s=1000), 500) == 0
+    exposures = replacement_exposure_usd6(settlement_of([year, never]), 500).tolist()
+    assert exposures == [round(10**12 * 0.05 / math.sqrt(2 * math.pi)), 0]
 
 
 def test_metrics_of_a_small_world_are_those_worked_by_hand():
     settled = record()
-    never = record(trade_id="T2", finalized_at_s=None, status=SettlementStatus.FAILED, cash_usd6=3 * 10**12)
-    terms = MarketTerms(price_volatility_bps=500, funding_spread_bps=100, gas_usd6_per_million=2_000_000)
+    never = record(
+        trade_id="T2", finalized_at_s=None, status=SettlementStatus.FAILED, cash_usd6=3 * 10**12, pieces=0
+    )
 
-    world = compute_metrics([settled, never], [], terms)["atomic-dvp"]
+    world = compute_metrics([world_of(settled, never)], PRICING)["world"]
 
     assert world["trades"] == 2
     assert world["latency_p50_s"] == 20
@@ -134,6 +152,54 @@ def test_metrics_of_a_small_world_are_those_worked_by_hand():
     assert world["explicit_cost_usd6_per_trade"] == 200_000  # 100,000 gas at 2 dollars a million
     assert world["liquidity_cost_bp"] == pytest.approx(100 / 360, abs=1e-6)
     assert world["coupons"] == world["coupon_latency_p50_s"] == 0
+    assert "liquidity_peak_usd6" not in world, "what a run did not look at is left out"
+
+
+FACTS = WorldFacts(
+    finality="operational",
+    reorg_blocks=1,
+    origination_s=90 * DAY,
+    primary_s=7 * DAY,
+    platform_fee_bp=Fraction("0.5"),
+    running_usd6_pa=365 * 10**6,
+    issue_bp=Fraction(24),
+    servicing_bp_pa=Fraction(100),
+)
+
+
+def test_metrics_of_liquidity_and_facts_are_those_worked_by_hand():
+    """Two periods of a day, two participants: peaks 3 and 1, then 2 and 0 million; ends 1 and 0, then 0."""
+    million = 10**12
+    liquidity = Liquidity(
+        held_s=np.array([DAY, DAY]),
+        upper_usd6=np.array([[3, 1], [2, 0]]) * million,
+        lower_usd6=np.array([[1, 0], [0, 0]]) * million,
+        gross_usd6=np.array([[4, 4], [2, 2]]) * million,
+    )
+    trades = [
+        record(cash_usd6=6 * million),
+        record(cash_usd6=4 * million, finalized_at_s=1045, ended_at_s=1045),
+    ]
+    known = {"liquidity": liquidity, "facts": FACTS, "span_s": 2 * DAY, "margin_usd6_s": 36 * million * DAY}
+
+    world = compute_metrics([world_of(*trades, **known)], PRICING)["world"]
+
+    assert set(world) == {metric.key for metric in METRICS}, "a world that was looked at whole shows them all"
+    assert world["liquidity_peak_usd6"] == 4 * million
+    assert world["liquidity_peak_participant_usd6"] == 3 * million
+    assert (world["liquidity_upper_share"], world["liquidity_lower_share"]) == (0.6, 0.1)
+    assert world["netting_lost_share"] == 0.5
+    assert world["liquidity_held_bp"] == pytest.approx(6 * 100 / 360 / 10, abs=1e-6)
+    assert world["margin_cost_bp"] == pytest.approx(36 * 100 / 360 / 10, abs=1e-6)
+    # 10 million: platform 0.5 bp = 500 USD, running 2 USD, gas 0.4 USD
+    assert world["explicit_cost_usd6_per_trade"] == 251_200_000
+    assert world["waiting_p95_s"] == 5
+    assert world["lifecycle_s"] == 97 * DAY + 20
+
+
+def test_every_metric_of_the_list_has_a_number_from_1_to_17():
+    assert {metric.number for metric in METRICS} == set(range(1, 18))
+    assert len({metric.key for metric in METRICS}) == len(METRICS)
 
 
 @pytest.mark.parametrize(("share", "value"), [(0, 1), (0.2, 1), (0.21, 2), (0.5, 3), (0.95, 5), (1, 5)])

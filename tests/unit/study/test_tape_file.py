@@ -52,7 +52,12 @@ def test_trades_come_in_order_of_time_with_their_names(read):
 @pytest.mark.parametrize(
     ("old", "new", "key", "expected"),
     [
-        ("2025-03-03T10:00:00+01:00", "2025-01-31T10:00:00Z", "line 2, executed_at", "after the issue of NOTE-B"),
+        (
+            "2025-03-03T10:00:00+01:00",
+            "2025-01-31T10:00:00Z",
+            "line 2, executed_at",
+            "after the issue of NOTE-B",
+        ),
         ("2025-03-03T08:59:59Z", "2024-12-31T23:59:59Z", "line 3, executed_at", "2025-01-01T00:00:00Z"),
         ("2025-03-03T08:59:59Z", "2025-03-03T08:59:59", "line 3, executed_at", "with its offset"),
         ("2025-03-03T08:59:59Z", "yesterday", "line 3, executed_at", "an instant"),
