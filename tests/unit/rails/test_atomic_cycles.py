@@ -145,7 +145,7 @@ def test_any_cycle_drops_what_the_written_rule_drops(tape, stock):
     kept, dropped = book.net(range(len(rows)), at_s=5)
 
     expected = find_dropped(free, deliveries, "0123", ("0", "1", "cash"))
-    assert {place: reason for place, reason in dropped} == {
+    assert dict(dropped) == {
         place: FailReason.CASH if asset == "cash" else FailReason.SECURITIES
         for place, (_, asset) in expected.items()
     }
