@@ -85,7 +85,9 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("opening", "rows", "fifo", "rule", "best"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+@pytest.mark.parametrize(
+    ("opening", "rows", "fifo", "rule", "best"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
 def test_a_case_computed_by_hand(opening, rows, fifo, rule, best):
     assert settled(opening, rows, FIFO) == fifo
     assert settled(opening, rows, BECH_SORAMAKI) == rule
@@ -151,7 +153,11 @@ def test_any_queue_every_rule_against_all_subsets(balances, rows):
     assert tuple(fifo) in in_order
     held, left = list(balances), set(fifo)
     while left:
-        payable = [n for n in left if rows[n][2] <= held[rows[n][0]] and keeps_order(rows, sorted({*set(fifo) - left, n}))]
+        payable = [
+            n
+            for n in left
+            if rows[n][2] <= held[rows[n][0]] and keeps_order(rows, sorted({*set(fifo) - left, n}))
+        ]
         assert payable, "not reachable one by one"
         held = after(held, rows, payable[:1])
         left.remove(payable[0])
