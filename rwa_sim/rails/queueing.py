@@ -46,7 +46,7 @@ class Payments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """When gridlock is resolved, by which rule: every `every_s` seconds, at every change if 0."""
+    """How gridlock is resolved and when: in seconds that `every_s` divides, at every change if it is 0."""
 
     rule: Rule
     every_s: int = 0
@@ -92,7 +92,7 @@ def run_queue(
     for now_s, places in _seconds(instants, close_s, resolution):
         for place in places:
             day.submit(place, now_s)
-        if resolution is not None:
+        if resolution is not None and (not resolution.every_s or now_s % resolution.every_s == 0):
             day.resolve(now_s, resolution.rule)
     if net_at_close:
         day.resolve(close_s, Rule.BECH_SORAMAKI)
