@@ -101,7 +101,9 @@ def record(**changes) -> SettlementRecord:
         prefunded_s=DAY,
         fee_usd6=0,
         penalty_usd6=0,
+        buy_in_usd6=0,
         gas=100_000,
+        pieces=1,
     )
     return replace(base, **changes)
 
