@@ -14,8 +14,8 @@ NOT_SHOWN = (
     "Real gas prices and congestion: gas is counted, its price is the scenario's (0 by default).",
     "Settlement-asset risk: the stablecoin is taken at par; central-bank money has no such risk.",
     "Netting: both rails settle gross here, so what atomic settlement loses in netting is not in the figures.",
-    "Fails of one kind: the conventional rail's are drawn at a published rate, the tokenised rail's arise from "
-    "empty accounts; the two rates are not the same kind of number.",
+    "Fails of one kind, unless the scenario's conventional fails are mechanical: the conventional rail's are drawn "
+    "at a published rate, the tokenised rail's arise from empty accounts; the two are not the same kind of number.",
     "Collusion of more signers than the tolerance: the oracle nodes are honest in this run.",
 )
 

@@ -79,7 +79,11 @@ def edited(scenario: Path, old: str, new: str) -> Path:
         ("plant_1mwp.csv", "plant_2mwp.csv", "source.file: expected an existing file"),
         ('value_column = "energy_wh"', 'value_column = "power"', "power"),
         ('unit = "Wh"', 'unit = "kWh"', "1000x"),
-        ('"legacy-T3"', '"legacy-T9"', "conventional.profiles: expected one of EU-T2-T2S, legacy-T3"),
+        (
+            '"legacy-T3"',
+            '"legacy-T9"',
+            "conventional.profiles: expected one of CIBM-T0, EU-T1-2027, EU-T2-T2S, US-T1-DTC, legacy-T3",
+        ),
         ("issue = 2021-01-01T00:00:00Z", "issue = 2010-01-01T00:00:00Z", "settle_lag_bd"),
         ("block_s = 2", 'off_ramp_calendar = "MARS"', "off_ramp_calendar"),
     ],

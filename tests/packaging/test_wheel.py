@@ -37,7 +37,7 @@ def test_the_wheel_carries_contracts_scenarios_and_licence(wheel):
         "rwa_sim/chain/build/contracts.json",
         "rwa_sim/scenarios/solar_demo.toml",
         "rwa_sim/scenarios/data/plant_1mwp.csv",
-        "rwa_sim/rails/profiles/EU-T2-T2S.toml",
+        "rwa_sim/rails/profiles/conventional/EU-T2-T2S.toml",
         "rwa_sim/results/page.css",
         "rwa_sim/results/trace.sql",
         "oracles/network.py",
