@@ -1,4 +1,4 @@
-"""Prints the tables of `docs/metrics.md`, `docs/scenario.md` and `docs/gas.md` from what they describe."""
+"""Prints the tables of metrics, scenario, study and gas in `docs` from what they describe."""
 
 from __future__ import annotations
 
@@ -12,17 +12,26 @@ from pydantic.fields import FieldInfo
 
 from rwa_sim.results.metrics import METRICS
 from rwa_sim.scenario import Scenario
+from rwa_sim.study.document import Study
 
 
 def metrics_table() -> str:
-    rows = ["| metric | unit | definition |", "|---|---|---|"]
-    rows += [f"| `{m.key}` {m.label} | {m.unit} | {m.definition} |" for m in METRICS]
+    rows = ["| no. | metric | unit | definition |", "|---|---|---|---|"]
+    rows += [f"| {m.number} | `{m.key}` {m.label} | {m.unit} | {m.definition} |" for m in METRICS]
     return "\n".join(rows)
 
 
 def scenario_table() -> str:
+    return _keys_of(Scenario)
+
+
+def study_table() -> str:
+    return _keys_of(Study)
+
+
+def _keys_of(document: type[BaseModel]) -> str:
     rows = ["| key | default |", "|---|---|"]
-    for name, field in Scenario.model_fields.items():
+    for name, field in document.model_fields.items():
         section, many = _section(field.annotation)
         if section is None:
             rows.append(f"| `{field.alias or name}` | {_default(field)} |")
@@ -84,7 +93,7 @@ def _section(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     inner = next(iter(get_args(annotation)), None)
     for candidate, many in ((annotation, False), (inner, True)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate, many
+            return candidate, many and type(None) not in get_args(annotation)
     return None, False
 
 
@@ -92,10 +101,12 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value: Any = field.default
+    if isinstance(value, BaseModel):
+        value = value.model_dump()
     return f"`{value}`" if not isinstance(value, str) else f'`"{value}"`'
 
 
-TABLES = {"metrics": metrics_table, "scenario": scenario_table, "gas": gas_table}
+TABLES = {"metrics": metrics_table, "scenario": scenario_table, "study": study_table, "gas": gas_table}
 
 if __name__ == "__main__":
     print(TABLES[sys.argv[1]]())

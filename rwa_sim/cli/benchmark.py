@@ -79,7 +79,7 @@ def make_report(
 ) -> StudyReport:
     """Run a study and everything that is said about it."""
     from rwa_sim.results.study_page import StudyReport
-    from rwa_sim.study.audit import ATOMIC, audit, gains_and_losses, speed_ratios
+    from rwa_sim.study.audit import ATOMIC, RIVAL, audit, gains_and_losses, speed_ratios
     from rwa_sim.study.chain_sample import check_on_chain
     from rwa_sim.study.runner import run_study
     from rwa_sim.study.sensitivity import CYCLE_WORLD, frontier, tornado
@@ -97,7 +97,7 @@ def make_report(
         result=result,
         claims=audit(result),
         ratios=speed_ratios(result, base, new),
-        losses=gains_and_losses(result, base, new),
+        losses=gains_and_losses(result, [base, *(world for world in (RIVAL, new) if world in worlds)]),
         bars=bars,
         points=points,
         base=base,

@@ -12,15 +12,17 @@ from rwa_sim.rails.sourced import MARKS
 STYLE = Path(__file__).with_name("page.css")
 
 
-def page(title: str, parts: Iterable[str]) -> str:
-    """The whole document around its parts."""
+def page(title: str, parts: Iterable[str], *, wide: bool = False) -> str:
+    """The whole document around its parts; `wide` for tables with many columns."""
     from plotly.offline import get_plotlyjs
 
+    width = ' class="wide"' if wide else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)} · rwa-sim</title><style>{STYLE.read_text('utf-8')}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body><main>{''.join(parts)}</main></body></html>\n"
+        f"<script>{get_plotlyjs()}</script></head>"
+        f"<body><main{width}>{''.join(parts)}</main></body></html>\n"
     )
 
 

@@ -456,7 +456,8 @@ METRICS: tuple[Metric, ...] = (
         key="coupon_collection_p50_s",
         label="before it: collection, median",
         unit="s",
-        definition="end of the metered period to cash credited; the payer's terms, the same in every world",
+        definition="end of the metered period to cash credited: the payer's terms; where a trigger waits for several "
+        "periods, the mean of their credits",
         compute=_lag("period_end_s", "credited_at_s"),
     ),
     Metric(

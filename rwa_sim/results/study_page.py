@@ -10,10 +10,10 @@ from rwa_sim import __version__
 from rwa_sim.domain.money import usd6_from_decimal, usd_text
 from rwa_sim.results.costs import PARTS
 from rwa_sim.results.html import assumption_tables, bullets, cards, figure_section, page, section, table
-from rwa_sim.results.metrics import Metric
+from rwa_sim.results.metrics import Metric, Value
 from rwa_sim.results.study_plots import study_figures
 from rwa_sim.results.summary import cell, duration_text, shown_unit
-from rwa_sim.study.audit import ATOMIC, NOT_COUNTED, Claim, Loss, Ratio
+from rwa_sim.study.audit import NOT_COUNTED, Claim, Loss, Ratio
 from rwa_sim.study.result import StudyResult
 from rwa_sim.study.sensitivity import Bar, FrontierPoint
 
@@ -59,29 +59,43 @@ def render_study(report: StudyReport) -> str:
         section("Assumptions", assumption_tables(result.assumptions.items())),
         section("How to rebuild these figures", _rebuild(result)),
     ]
-    return page(result.loaded.study.title, parts)
-
-
-def banded(metric: Metric, result: StudyResult, world: str) -> str:
-    """'median (5th to 95th percentile)'; the median alone if all three are equal."""
-    found = result.band(world, metric.key)
-    low, middle, high = (cell(metric.unit, value) for value in (found.low, found.middle, found.high))
-    return middle if low == high else f"{middle} ({low} to {high})"
+    return page(result.loaded.study.title, parts, wide=True)
 
 
 def metric_table(result: StudyResult) -> str:
-    """Every metric for every world, with its number, unit and definition."""
-    heads = ("no.", "measure", *result.worlds, "definition")
+    """Every metric for every world, with its number, unit and definition, the seeds' spread beneath the median."""
+    head = "".join(f'<th class="num">{escape(world)}</th>' for world in result.worlds)
     rows = []
     for metric in result.metrics:
-        cells = [banded(metric, result, world) for world in result.worlds]
-        rows.append((str(metric.number), _with_unit(metric.label, metric.unit), *cells, metric.definition))
-    note = (
-        "<p>Median over the seeds, in brackets the 5th and 95th percentile where they differ. Conventional worlds are "
+        cells = "".join(f'<td class="num">{_banded(metric, result, world)}</td>' for world in result.worlds)
+        what = f"{escape(_with_unit(metric.label, metric.unit))}<small>{escape(metric.definition)}</small>"
+        rows.append(f'<tr><td>{metric.number}</td><td class="what">{what}</td>{cells}</tr>')
+    return (
+        "<p>Median over the seeds, beneath it the 5th and 95th percentile where they differ. Conventional worlds are "
         "modelled from their profiles, tokenised worlds by the Python model that a sample of the tape executed on a "
         "chain is held against; every parameter with its evidence mark is below.</p>"
+        f'<div class="scroll"><table class="dense"><thead><tr><th>no.</th><th>measure</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
-    return note + table(heads, rows, range(2, 2 + len(result.worlds)), (len(heads) - 1,))
+
+
+def _banded(metric: Metric, result: StudyResult, world: str) -> str:
+    found = result.band(world, metric.key)
+    low, middle, high = (compact(metric.unit, value) for value in (found.low, found.middle, found.high))
+    return (
+        escape(middle) if low == high else f"{escape(middle)}<small>{escape(low)} to {escape(high)}</small>"
+    )
+
+
+def compact(unit: str, value: Value) -> str:
+    """A value as a crowded table shows it: money above a million in millions."""
+    if unit in ("usd6", "usd6 x s"):
+        usd6 = int(value) // (86_400 if unit == "usd6 x s" else 1)
+        if usd6 >= 10**12:
+            return f"{usd6 / 10**12:,.2f} m"
+    if unit == "bp of value" and 0 < value < 0.1:
+        return f"{value:.4f}"
+    return cell(unit, value)
 
 
 def _header(report: StudyReport) -> str:
@@ -118,11 +132,17 @@ def _claims(report: StudyReport) -> str:
 
 
 def _losses(report: StudyReport) -> str:
-    rows = [(_with_unit(loss.what, loss.unit), loss.base, loss.new, loss.better) for loss in report.losses]
-    more = (
-        "<p>Not counted above, and borne by whoever settles atomically:</p>" if report.new == ATOMIC else ""
-    )
-    return table(("measure", report.base, report.new, "better"), rows, (1, 2)) + more + bullets(NOT_COUNTED)
+    worlds = list(report.losses[0].values)
+    rows = [
+        (
+            _with_unit(loss.what, loss.unit),
+            *(compact(loss.unit, loss.values[world]) for world in worlds),
+            loss.best,
+        )
+        for loss in report.losses
+    ]
+    more = "<p>Not counted above, and borne by whoever settles atomically:</p>"
+    return table(("measure", *worlds, "best"), rows, range(1, 1 + len(worlds))) + more + bullets(NOT_COUNTED)
 
 
 def _with_unit(label: str, unit: str) -> str:

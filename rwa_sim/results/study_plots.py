@@ -10,8 +10,9 @@ from rwa_sim.domain.money import USD6
 from rwa_sim.results.costs import PARTS
 from rwa_sim.results.plots import COLOURS, LAYOUT, SECOND_TICKS
 from rwa_sim.results.summary import duration_text
+from rwa_sim.study.audit import RIVAL
 from rwa_sim.study.result import StudyResult
-from rwa_sim.study.sensitivity import Bar, FrontierPoint
+from rwa_sim.study.sensitivity import CYCLE_WORLD, Bar, FrontierPoint
 
 PALETTE = (*COLOURS, "#334155", "#db2777")
 HOUR_S, DAY_S = 3_600, 86_400
@@ -43,13 +44,14 @@ def study_figures(
         (
             "Coupon lag",
             "Mean days from the end of the metered period to the investor's bank money. Collection is the payer's "
-            "terms: the same in every world, and no ledger shortens it.",
+            "terms, which no ledger shortens; where a trigger waits for several periods, the mean of their credits "
+            "counts, which is earlier.",
             _coupon_lag(result),
         ),
         (
             "One participant's cash over one day",
             "First seed, the first participant, the weekday in the tape's middle, UTC.",
-            _balances(result),
+            _balances(result, [world for world in (base, RIVAL, new, CYCLE_WORLD) if world in result.worlds]),
         ),
         (
             "One trade's life",
@@ -151,11 +153,11 @@ def _coupon_lag(result: StudyResult) -> Any:
     return figure
 
 
-def _balances(result: StudyResult) -> Any:
+def _balances(result: StudyResult, shown: Sequence[str]) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    for world, colour in _colours(result).items():
+    for world, colour in zip(dict.fromkeys(shown), PALETTE, strict=False):
         points = result.seeds[0].details[world].balance
         figure.add_scatter(
             x=[datetime.fromtimestamp(at_s, UTC) for at_s, _ in points],
@@ -204,7 +206,7 @@ def _frontier(points: Sequence[FrontierPoint]) -> Any:
         y=[100 * point.liquidity_share for point in points],
         text=labels,
         mode="lines+markers+text",
-        textposition="top right",
+        textposition=["bottom right" if place % 2 else "top right" for place in range(len(points))],
         line={"color": PALETTE[0]},
         showlegend=False,
     )

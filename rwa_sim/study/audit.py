@@ -6,10 +6,12 @@ cycle, in which origination and the payer's terms stay as they are. A ratio is p
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rwa_sim.results.summary import cell, duration_text
+from rwa_sim.results.metrics import Value
+from rwa_sim.results.summary import duration_text
 from rwa_sim.study.result import StudyResult
 
 CLAIMED_RATIO = Fraction(51, 10)  # "410 % faster" read as 5.1 times as fast; no publication with it was found
@@ -171,19 +173,24 @@ def _automation(result: StudyResult, base: str) -> Claim:
         measured=f"coupon latency {coupon[0]:.1f} d in {base}, {coupon[1]:.1f} d in {RIVAL} with the same "
         f"automation and no ledger, {coupon[2]:.1f} d in {ATOMIC}",
         profile=f"{base}, {RIVAL}, {ATOMIC}",
-        verdict=f"mostly automation: {100 * kept:.0f} % of the gain needs no ledger",
+        verdict=_of_automation(kept),
     )
+
+
+def _of_automation(kept: float) -> str:
+    if kept >= 0.995:
+        return "automation, not the ledger: the fair rival pays as fast or faster"
+    return f"{100 * kept:.0f} % of the gain is automation and needs no ledger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """One thing in which the worlds differ, in the same unit, with who does better."""
+    """One thing in which the worlds differ, in the same unit, world by world, and who does best."""
 
     what: str
     unit: str
-    base: str
-    new: str
-    better: str
+    values: Mapping[str, Value]
+    best: str
 
 
 # (label, metric, True if more is better)
@@ -214,13 +221,14 @@ NOT_COUNTED = (
 )
 
 
-def gains_and_losses(result: StudyResult, base: str, new: str) -> list[Loss]:
-    """What the new world wins and loses against the base, each in its own unit, medians over seeds."""
+def gains_and_losses(result: StudyResult, worlds: Sequence[str]) -> list[Loss]:
+    """What each of some worlds wins and loses, medians over seeds, in the metric's own unit."""
     units = {metric.key: metric.unit for metric in result.metrics}
     rows = []
     for label, key, more in LOSSES:
-        left, right = result.middle(base, key), result.middle(new, key)
-        better = "equal" if left == right else (new if (right > left) == more else base)
-        unit = units[key]
-        rows.append(Loss(what=label, unit=unit, base=cell(unit, left), new=cell(unit, right), better=better))
+        values = {world: result.middle(world, key) for world in worlds}
+        target = max(values.values()) if more else min(values.values())
+        best = [world for world, value in values.items() if value == target]
+        said = "all alike" if len(best) == len(values) else " and ".join(best)
+        rows.append(Loss(what=label, unit=units[key], values=values, best=said))
     return rows

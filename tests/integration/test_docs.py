@@ -27,7 +27,7 @@ def test_readme_is_two_screens():
     assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 130
 
 
-@pytest.mark.parametrize("name", ["metrics", "scenario", "gas"])
+@pytest.mark.parametrize("name", ["metrics", "scenario", "study", "gas"])
 def test_tables_in_the_docs_are_those_of_the_code(name):
     printed = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "docs_tables.py"), name],
