@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from fractions import Fraction
 
-    from rwa_sim.rails.netting import Payment
+    from rwa_sim.rails.netting import Netting, Payment
 
 RULES = ("fifo", "bech-soramaki", "optimal")
 MAX_FILE_BYTES = 50_000_000
+MAX_DIGITS = 30  # of an amount, on either side of the point
 
 
 def register(app: typer.Typer) -> None:
@@ -30,8 +31,6 @@ def register(app: typer.Typer) -> None:
 
         A participant that `opening` does not name holds nothing. Amounts are whole or decimal numbers, exact.
         """
-        import json
-
         from rwa_sim.errors import UnknownName
         from rwa_sim.rails.netting import Rule, resolve
 
@@ -40,12 +39,7 @@ def register(app: typer.Typer) -> None:
         opening, payments = _read(queue)
         result = resolve(opening, payments, Rule(rule))
         if json_output:
-            body = {
-                "settled": [payment.payment_id for payment in result.settled],
-                "closing": {name: _number(amount) for name, amount in result.closing.items()},
-                "value_settled": _number(result.value_settled),
-            }
-            typer.echo(json.dumps(body))
+            typer.echo(_json(result))
             return
         ids = ", ".join(payment.payment_id for payment in result.settled) or "nothing"
         typer.echo(f"{rule}: settled {ids}; value {_number(result.value_settled)}")
@@ -73,7 +67,7 @@ def _read(path: Path) -> tuple[Mapping[str, Fraction], list[Payment]]:
         raise InputError(where=where, expected=f"at most {MAX_FILE_BYTES} bytes")
     try:
         document = json.loads(path.read_text("utf-8"), parse_float=Decimal)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, or absurdly long or deep
         raise InputError(where=where, expected="a JSON document in UTF-8", got=str(error)) from None
     if not isinstance(document, dict) or set(document) != {"opening", "queue"}:
         raise InputError(where=where, expected="an object with the keys opening and queue")
@@ -120,10 +114,28 @@ def _amount(value: Any, where: str, key: str, *, zero: bool) -> Fraction:
     exact = isinstance(value, int | Decimal) and not isinstance(value, bool)
     if not exact or not Decimal(value).is_finite() or value < 0 or (value == 0 and not zero):
         expected = "a number of 0 or more" if zero else "a number above 0"
-        raise InputError(where=where, key=key, expected=expected, got=str(value))
+        raise InputError(where=where, key=key, expected=expected, got=str(value)[:MAX_DIGITS])
+    number = Decimal(value)
+    if number.adjusted() >= MAX_DIGITS or number.as_tuple().exponent < -MAX_DIGITS:  # type: ignore[operator]
+        expected = f"at most {MAX_DIGITS} digits on either side of the point"
+        raise InputError(where=where, key=key, expected=expected, got=str(value)[: 2 * MAX_DIGITS])
     return Fraction(value)
 
 
-def _number(amount: Fraction) -> int | float:
-    """Whole amounts as integers; others as the nearest decimal that JSON can carry."""
-    return amount.numerator if amount.denominator == 1 else float(amount)
+def _json(result: Netting) -> str:
+    """The result as JSON whose numbers are exact: a float would round what has more than 15 digits."""
+    import json
+
+    settled = json.dumps([payment.payment_id for payment in result.settled])
+    closing = ", ".join(f"{json.dumps(name)}: {_number(amount)}" for name, amount in result.closing.items())
+    value = _number(result.value_settled)
+    return f'{{"settled": {settled}, "closing": {{{closing}}}, "value_settled": {value}}}'
+
+
+def _number(amount: Fraction) -> str:
+    """An amount as a whole number or an exact decimal; it was read from decimals, so there is one."""
+    places = 0
+    while (amount * 10**places).denominator != 1:
+        places += 1
+    digits = f"{(amount * 10**places).numerator:0{places + 1}d}"
+    return f"{digits[:-places]}.{digits[-places:]}" if places else digits

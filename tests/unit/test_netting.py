@@ -7,6 +7,7 @@ resolve
 ├── given any queue (property)        balances end at zero or above, cash is conserved, each rule keeps its own law
 └── given a long queue                optimal is refused
 netting (command)
+├── amounts                           are printed exactly, whatever their digits
 └── bad input                         exit 2 by the error's code, names file and key
 """
 
@@ -152,10 +153,31 @@ def test_the_command_prints_the_result_as_json(tmp_path, capsys):
     assert printed == {"settled": ["T1"], "closing": {"A": 0.5, "B": 5}, "value_settled": 5}
 
 
+def test_the_command_prints_amounts_exactly(tmp_path, capsys):
+    """More digits than a float has, and a sum that a float gets wrong."""
+    text = (
+        '{"opening": {"A": 0.1, "B": 12345678901234567890.000001, "C": 2e3}, "queue": ['
+        '{"id": "T1", "payer": "B", "payee": "A", "amount": 0.2}]}'
+    )
+
+    printed = run(capsys, write(tmp_path, text), "--json")
+
+    assert printed == (
+        '{"settled": ["T1"], "closing": {"A": 0.3, "B": 12345678901234567889.800001, "C": 2000},'
+        ' "value_settled": 0.2}\n'
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "key"),
     [
+        ('{"opening": {"A": 1e31}, "queue": []}', "opening.A"),
+        ('{"opening": {"A": 1e-31}, "queue": []}', "opening.A"),
+        ('{"opening": {"A": 1e999999999}, "queue": []}', "opening.A"),
+        ('{"opening": {"A": NaN}, "queue": []}', "opening.A"),
         ("not json", ""),
+        ("[" * 100_000, ""),
+        ("9" * 5_000, ""),
         ([], ""),
         ({"opening": {}}, ""),
         ({**DOCUMENT, "extra": 1}, ""),

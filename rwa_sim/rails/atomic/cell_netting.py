@@ -11,13 +11,15 @@ Paper 9/2001.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 from rwa_sim.rails.atomic.progress import NetMove
 from rwa_sim.rails.columns import FailReason, Market
 
 Dropped = tuple[int, FailReason]
+Terms = tuple[int, int, int, int, int, int]  # cells that give up units, get them, pay, are paid; units, usd6
 
 
 class CellBook:
@@ -26,14 +28,14 @@ class CellBook:
     def __init__(self, market: Market) -> None:
         tape, self._width = market.tape, len(market.instruments) + 1  # cash is a participant's last cell
         seller, buyer = tape.seller * self._width, tape.buyer * self._width
-        self._units, self._usd6 = tape.units.tolist(), tape.cash_usd6.tolist()
-        # by trade: cells that give up units, get units, pay, are paid
-        self._cells: list[tuple[int, int, int, int]] = list(
+        self._terms: list[Terms] = list(
             zip(
                 (seller + tape.instrument).tolist(),
                 (buyer + tape.instrument).tolist(),
                 (buyer + self._width - 1).tolist(),
                 (seller + self._width - 1).tolist(),
+                tape.units.tolist(),
+                tape.cash_usd6.tolist(),
                 strict=True,
             )
         )
@@ -44,7 +46,7 @@ class CellBook:
 
     def units_of_seller(self, place: int) -> int:
         """What the seller of a trade holds of what he sells."""
-        return self._held[self._cells[place][0]]
+        return self._held[self._terms[place][0]]
 
     def net(self, places: Sequence[int], at_s: int) -> tuple[list[int], list[Dropped]]:
         """Settle what the rule settles, and move the differences at `at_s`.
@@ -56,47 +58,51 @@ class CellBook:
         Returns:
             places that settled, in their order; places dropped, each with what was short.
         """
-        change: dict[int, int] = {}
+        held, all_terms = self._held, self._terms
+        change: defaultdict[int, int] = defaultdict(int)
         for place in places:
-            self._add(change, place, 1)
-        short = [cell for cell, amount in change.items() if amount + self._held[cell] < 0]
+            gives, gets, pays, paid, units, usd6 = all_terms[place]
+            change[gives] -= units
+            change[gets] += units
+            change[pays] -= usd6
+            change[paid] += usd6
+        short = [cell for cell, amount in change.items() if amount + held[cell] < 0]
         dropped = self._drop(places, change, short) if short else []
-        for cell, amount in change.items():
-            self._held[cell] += amount
-        self._move(change, at_s)
         out = {place for place, _ in dropped}
+        if len(out) < len(places):
+            for cell, amount in change.items():
+                held[cell] += amount
+            self._move(change, at_s)
         return [place for place in places if place not in out], dropped
 
-    def _add(self, change: dict[int, int], place: int, sign: int) -> None:
-        gives, gets, pays, paid = self._cells[place]
-        units, usd6 = sign * self._units[place], sign * self._usd6[place]
-        change[gives] = change.get(gives, 0) - units
-        change[gets] = change.get(gets, 0) + units
-        change[pays] = change.get(pays, 0) - usd6
-        change[paid] = change.get(paid, 0) + usd6
-
-    def _drop(self, places: Sequence[int], change: dict[int, int], short: list[int]) -> list[Dropped]:
+    def _drop(self, places: Sequence[int], change: defaultdict[int, int], short: list[int]) -> list[Dropped]:
         """Rounds over the short cells in ascending order, until none is left."""
-        outgoing: dict[int, list[int]] = {}
+        held, all_terms, cash = self._held, self._terms, self._width - 1
+        outgoing: defaultdict[int, list[int]] = defaultdict(list)
         for place in places:
-            outgoing.setdefault(self._cells[place][0], []).append(place)
-            outgoing.setdefault(self._cells[place][2], []).append(place)
+            gives, _, pays, *_ = all_terms[place]
+            outgoing[gives].append(place)
+            outgoing[pays].append(place)
         dropped: list[Dropped] = []
         out: set[int] = set()
         this_round, next_round = short, list[int]()
         heapify(this_round)
         while this_round:
             cell = heappop(this_round)
-            while change[cell] + self._held[cell] < 0:
+            reason = FailReason.CASH if cell % self._width == cash else FailReason.SECURITIES
+            while change[cell] + held[cell] < 0:
                 place = outgoing[cell].pop()
                 if place in out:
                     continue
                 out.add(place)
-                is_cash = cell % self._width == self._width - 1
-                dropped.append((place, FailReason.CASH if is_cash else FailReason.SECURITIES))
-                self._add(change, place, -1)
-                for other in (self._cells[place][1], self._cells[place][3]):  # where something was to come in
-                    if change[other] + self._held[other] < 0:
+                dropped.append((place, reason))
+                gives, gets, pays, paid, units, usd6 = all_terms[place]
+                change[gives] += units
+                change[gets] -= units
+                change[pays] += usd6
+                change[paid] -= usd6
+                for other in (gets, paid):  # where something was to come in
+                    if change[other] + held[other] < 0:
                         if other > cell:
                             heappush(this_round, other)
                         else:
@@ -106,23 +112,29 @@ class CellBook:
                 heapify(this_round)
         return dropped
 
-    def _move(self, change: dict[int, int], at_s: int) -> None:
+    def _move(self, change: Mapping[int, int], at_s: int) -> None:
         """In each asset, who owes pays who is owed, in the order of participants."""
         width = self._width
-        by_asset: dict[int, tuple[list[list[int]], list[list[int]]]] = {}
-        for cell in sorted(cell for cell, amount in change.items() if amount):
-            owing, owed = by_asset.setdefault(cell % width, ([], []))
-            (owing if change[cell] < 0 else owed).append([cell // width, abs(change[cell])])
-        for asset, (owing, owed) in sorted(by_asset.items()):
-            is_cash = asset == width - 1
-            while owing:
-                amount = min(owing[0][1], owed[0][1])
-                payer, payee = owing[0][0], owed[0][0]
-                # cash goes from the receiver of units to their deliverer
-                self.moves.append(
-                    (0, payee, payer, 0, amount, at_s) if is_cash else (asset, payer, payee, amount, 0, at_s)
-                )
-                for side in (owing, owed):
-                    side[0][1] -= amount
-                    if not side[0][1]:
-                        side.pop(0)
+        owing: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)  # asset: (participant, amount)
+        owed: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for cell, amount in sorted(change.items()):
+            if amount < 0:
+                owing[cell % width].append((cell // width, -amount))
+            elif amount:
+                owed[cell % width].append((cell // width, amount))
+        for asset in sorted(owing):
+            receivers = iter(owed[asset])
+            receiver, open_amount = next(receivers)
+            for payer, left in owing[asset]:
+                while left:
+                    if not open_amount:
+                        receiver, open_amount = next(receivers)
+                    amount = min(left, open_amount)
+                    left, open_amount = left - amount, open_amount - amount
+                    # cash goes from the receiver of units to their deliverer
+                    is_cash = asset == width - 1
+                    self.moves.append(
+                        (0, receiver, payer, 0, amount, at_s)
+                        if is_cash
+                        else (asset, payer, receiver, amount, 0, at_s)
+                    )

@@ -56,7 +56,7 @@ RING = ["A B 30", "B C 20", "C A 10"]
 CASES = [
     # name, opening, queue, fifo, bech-soramaki, optimal
     ("ring without cash", {}, ["A B 5", "B C 5", "C A 5"], [], [1, 2, 3], [1, 2, 3]),
-    ("ring of four, one cent held", {"A": "0.01"}, ["A B 5", "B C 5", "C D 5", "D A 5"], [], [1, 2, 3, 4], [1, 2, 3, 4]),
+    ("ring of four, a cent", {"A": "0.01"}, ["A B 5", "B C 5", "C D 5", "D A 5"], [], [1, 2, 3, 4], [1, 2, 3, 4]),
     # A owes 20 net, and B and C are net creditors
     ("unequal ring, net debit held", {"A": 20}, RING, [], [1, 2, 3], [1, 2, 3]),
     ("unequal ring, one less", {"A": 19}, RING, [], [], []),
