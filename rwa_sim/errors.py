@@ -30,6 +30,17 @@ class RwaError(Exception):
 
     exit_code = 1
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A worker process hands its error on whole, whatever arguments made it."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[RwaError], args: tuple[Any, ...], values: dict[str, Any]) -> RwaError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(values)
+    return error
+
 
 class InputError(RwaError):
     """Input that cannot be accepted.

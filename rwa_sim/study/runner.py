@@ -59,8 +59,10 @@ def run_study(
     Raises:
         InputError: tape, profile, calendar or scenario cannot be used; names file and key.
     """
-    flow = cash_flow_of(loaded.study.coupon.scenario)
     worlds = load_worlds(loaded.study, str(loaded.path))
+    if loaded.study.tape is not None:
+        market_of(loaded, 1)  # refused before any work is done
+    flow = cash_flow_of(loaded.study.coupon.scenario)
     tasks = [SeedTask(loaded, flow, number, number == 1) for number in range(1, loaded.study.seeds + 1)]
     with workers(processes) as run_all:
         seeds = list(told(run_all(run_seed, tasks), "seeds", len(tasks), progress))

@@ -21,7 +21,10 @@ from typing import Any
 from rwa_sim.errors import InputError
 from rwa_sim.files import write_text_atomically
 from rwa_sim.results.metrics import Value
-from rwa_sim.study.runner import Progress, workers
+from rwa_sim.scenario import LoadedScenario, load_scenario
+from rwa_sim.study.document import LoadedStudy, load_study
+from rwa_sim.study.runner import Progress, run_study, workers
+from rwa_sim.study.worlds import load_worlds
 
 MAX_CELLS = 100_000
 CELLS, TABLE = "cells.jsonl", "sweep.csv"
@@ -57,7 +60,7 @@ class CellResult:
 
 
 def parse_axis(text: str) -> Axis:
-    """`market.cash_days=0.5,1,2` as an axis. Numbers stay exact: a decimal is kept as its text.
+    """`market.cash_days=0.5,1,2` as an axis; the values are text until a file says what it takes.
 
     Raises:
         InputError: no `key=value,value`.
@@ -66,14 +69,15 @@ def parse_axis(text: str) -> Axis:
     parts = [part.strip() for part in values.split(",")]
     if not key.strip() or not equals or not all(parts):
         raise InputError(where="sweep", key="--grid", expected="key=value,value,...", got=repr(text))
-    return Axis(key=key.strip(), values=tuple(_value(part) for part in parts))
+    return Axis(key=key.strip(), values=tuple(parts))
 
 
 def make_cells(file: Path, axes: Sequence[Axis]) -> list[Cell]:
     """Every combination, the last axis turning fastest.
 
     Raises:
-        InputError: an axis twice, too many cells, or a file that is neither study nor scenario.
+        InputError: an axis twice, too many cells, a file that is neither study nor scenario, or a value that it
+            does not take.
     """
     keys = [axis.key for axis in axes]
     if len(set(keys)) != len(keys):
@@ -86,7 +90,8 @@ def make_cells(file: Path, axes: Sequence[Axis]) -> list[Cell]:
     raw = file.read_bytes()
     schema = _schema(raw, file)
     cells = []
-    for values in itertools.product(*(axis.values for axis in axes)):
+    fitting = [[_fitting(file, schema, axis.key, text) for text in axis.values] for axis in axes]
+    for values in itertools.product(*fitting):
         named = tuple(zip(keys, values, strict=True))
         digest = hashlib.sha256(raw + repr(named).encode()).hexdigest()[:16]
         cells.append(Cell(name=digest, file=str(file), schema=schema, values=named))
@@ -100,26 +105,24 @@ def run_cell(cell: Cell) -> CellResult:
         InputError: a value that the file does not take; names file and key.
         ResultFailed: the scenario's own checks do not hold.
     """
-    changes = dict(cell.values)
-    if cell.schema == STUDY:
-        from rwa_sim.study.document import load_study
-        from rwa_sim.study.runner import run_study
-
-        result = run_study(load_study(cell.file, changes), processes=1)
+    loaded = _load(cell.file, cell.schema, dict(cell.values))
+    if isinstance(loaded, LoadedStudy):
+        result = run_study(loaded, processes=1)
         worlds = {
             world: {metric.key: result.middle(world, metric.key) for metric in result.metrics}
             for world in result.worlds
         }
         return CellResult(cell=cell, worlds=worlds)
+    return CellResult(cell=cell, worlds=_run_scenario(loaded))
+
+
+def _run_scenario(loaded: LoadedScenario) -> Worlds:
     from rwa_sim.chain.tester import TesterEngine
     from rwa_sim.results.write import compute_results
-    from rwa_sim.scenario import load_scenario
     from rwa_sim.simulation import run
 
-    loaded = load_scenario(cell.file, changes=changes)
     with TesterEngine(loaded.scenario.seed) as engine:
-        results = compute_results(run(loaded, engine))
-    return CellResult(cell=cell, worlds=results.metrics)
+        return compute_results(run(loaded, engine)).metrics
 
 
 def run_sweep(
@@ -164,12 +167,27 @@ def _schema(raw: bytes, file: Path) -> str:
     return str(schema)
 
 
-def _value(text: str) -> Any:
+def _fitting(file: Path, schema: str, key: str, text: str) -> Any:
+    """What the file takes of a value: a number, a flag or a list as TOML reads it, else the text itself.
+
+    Raises:
+        InputError: it takes neither.
+    """
     try:
         value = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
+        _load(str(file), schema, {key: value})
+    except (tomllib.TOMLDecodeError, InputError):
+        _load(str(file), schema, {key: text})
         return text
-    return text if isinstance(value, float) else value
+    return value
+
+
+def _load(file: str, schema: str, changes: Mapping[str, Any]) -> LoadedStudy | LoadedScenario:
+    if schema == STUDY:
+        loaded = load_study(file, changes)
+        load_worlds(loaded.study, file)
+        return loaded
+    return load_scenario(file, changes=changes)
 
 
 def _line(result: CellResult) -> str:
