@@ -29,12 +29,12 @@ SEED = "20261120:1:EU-T2-T2S"
 
 
 def random_market(trades: int, days: int, participants: int = 20, instruments: int = 4) -> Market:
-    """Random two-way flow; holdings such that a few per cent of the trades are short at some time."""
+    """Random two-way flow; holdings such that about a tenth of the trades fail for want of units or cash."""
     rng = np.random.default_rng(20261120)
     seller = rng.integers(0, participants, trades)
     units = np.rint(np.exp(rng.normal(np.log(1000), 0.8, trades))).astype(np.int64)
     # what a cell of inventory or cash wanders in the time grows with the root of its trades
-    wander = int(2.0 * 1900 * (2 * trades / participants / instruments) ** 0.5)
+    wander = int(0.8 * 1900 * (2 * trades / participants / instruments) ** 0.5)
     return Market(
         participants=tuple(f"bank-{n:02d}" for n in range(participants)),
         instruments=tuple(f"class-{n}" for n in range(instruments)),
