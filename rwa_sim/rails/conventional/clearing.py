@@ -41,7 +41,7 @@ def allocate(book: Book, places: Iterable[int], settlement_day: list[int]) -> li
     sides = [_sides(book, group) for _, group in sorted(groups.items())]
     moved: dict[int, list[int]] = {}
     # what a member receives for one date it may owe for an earlier one
-    while any([_pass_on(book, deliveries, receipts, moved) for deliveries, receipts in sides]):
+    while sum(_pass_on(book, deliveries, receipts, moved) for deliveries, receipts in sides):
         pass
     return [(place, units, amount_usd6) for place, (units, amount_usd6) in moved.items()]
 

@@ -174,7 +174,7 @@ class _Engine:
             if not units[source[place]] or not in_turn[place] or place not in self._pending:
                 continue
             some = self.book.affordable_units(place)
-            if 0 < some < self.book.owed_units[place]:
+            if some:  # never all: what is all there does not wait
                 self._deliver(place, some, at_s)
                 self._try(self._set_free(place), at_s)
 
