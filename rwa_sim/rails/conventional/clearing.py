@@ -38,16 +38,24 @@ def allocate(book: Book, places: Iterable[int], settlement_day: list[int]) -> li
     groups: defaultdict[tuple[int, int], list[int]] = defaultdict(list)
     for place in places:
         groups[settlement_day[place], book.source[place] % book.instruments].append(place)
+    sides = [_sides(book, group) for _, group in sorted(groups.items())]
     moved: dict[int, list[int]] = {}
-    for _, group in sorted(groups.items()):
-        deliveries = [place for place in group if book.receiver[place] == book.participants]
-        receipts = [place for place in group if book.deliverer[place] == book.participants]
-        _pass_on(book, deliveries, receipts, moved)
+    # what a member receives for one date it may owe for an earlier one
+    while sum(_pass_on(book, deliveries, receipts, moved) for deliveries, receipts in sides):
+        pass
     return [(place, units, amount_usd6) for place, (units, amount_usd6) in moved.items()]
 
 
-def _pass_on(book: Book, deliveries: list[int], receipts: list[int], moved: dict[int, list[int]]) -> None:
-    supply = iter(deliveries)
+def _sides(book: Book, group: list[int]) -> tuple[list[int], list[int]]:
+    """Deliveries to the CCP, and receipts from it."""
+    deliveries = [place for place in group if book.receiver[place] == book.participants]
+    receipts = [place for place in group if book.deliverer[place] == book.participants]
+    return deliveries, receipts
+
+
+def _pass_on(book: Book, deliveries: list[int], receipts: list[int], moved: dict[int, list[int]]) -> bool:
+    """Pass on what can be of one date and instrument; whether anything was."""
+    supply, any_moved = iter(deliveries), False
     delivery = next(supply, None)
     for receipt in receipts:
         while delivery is not None and book.owed_units[receipt]:
@@ -62,3 +70,5 @@ def _pass_on(book: Book, deliveries: list[int], receipts: list[int], moved: dict
                 total = moved.setdefault(place, [0, 0])
                 total[0] += units
                 total[1] += book.deliver(place, units)
+            any_moved = True
+    return any_moved

@@ -46,9 +46,8 @@ def _weighted_floor(terms: tuple[tuple[Ints, Fraction], ...]) -> Ints:
     largest = sum(
         int(amounts.max(initial=0)) * weight for (amounts, _), weight in zip(terms, weights, strict=True)
     )
-    kind = (
-        np.int64 if max(largest, scale) < INT64 else np.object_
-    )  # Python's integers where 64 bits are too few
+    # Python's integers where 64 bits are too few
+    kind = np.int64 if max(largest, scale) < INT64 else np.object_
     total = sum(
         amounts.astype(kind) * weight for (amounts, _), weight in zip(terms, weights, strict=True) if weight
     )

@@ -165,7 +165,17 @@ class _Engine:
         return self._awake(book.target[place]) + self._awake(-1 - book.payee[place])
 
     def _awake(self, cell: int) -> list[int]:
-        return sorted(self._waiting.pop(cell, ()))
+        """Take out those for whom the cell now holds enough; the others go on waiting."""
+        waiting = self._waiting.get(cell)
+        if not waiting:
+            return []
+        book = self.book
+        held = book.units[cell] if cell >= 0 else book.spendable[-1 - cell]
+        owed = book.owed_units if cell >= 0 else book.owed_usd6
+        woken = [place for place in waiting if owed[place] <= held]
+        if woken:
+            self._waiting[cell] = [place for place in waiting if owed[place] > held]
+        return sorted(woken)
 
     def _partial(self, at_s: int) -> None:
         """Deliver of each what is there."""
@@ -174,7 +184,7 @@ class _Engine:
             if not units[source[place]] or not in_turn[place] or place not in self._pending:
                 continue
             some = self.book.affordable_units(place)
-            if 0 < some < self.book.owed_units[place]:
+            if some:  # never all: what is all there does not wait
                 self._deliver(place, some, at_s)
                 self._try(self._set_free(place), at_s)
 

@@ -8,6 +8,7 @@ settle, mechanical
 ├── short, covered two days later  late by two business days; penalty to the unit
 ├── some of the units
 │   ├── a partial window           delivers them, cash pro rata, the last piece takes the remainder
+│   ├── not the cash for all       as many as can be paid
 │   └── no partial window          waits for all
 ├── no cash                        fails for cash, at the overnight rate; settles when cash comes
 │   └── with intraday credit       settles
@@ -32,6 +33,8 @@ from hypothesis import strategies as st
 from rwa_sim.rails.columns import NEVER, FailReason
 from rwa_sim.rails.conventional import FailEngine, settle
 from rwa_sim.rails.conventional.batch import Outgoing, covered
+from rwa_sim.rails.conventional.book import Book
+from rwa_sim.rails.conventional.obligations import Obligations
 from rwa_sim.rails.cycle import Delivery, drop_latest
 from tests.unit.rails.rail_kit import USD6, at, market_with, profile_with, punctual, replay
 
@@ -100,9 +103,9 @@ def test_settle_over_a_weekend_counts_business_days_only():
 
 
 def partly_covered():
-    """a has 6 of 10; c brings four more two days later."""
-    trades = [(MONDAY, "a", "b", 10, 1001), (WEDNESDAY, "c", "a", 4, 400)]
-    return market_with(trades, units={"a": 6, "c": 4}, usd={"b": 2000, "a": 1000})
+    """a has 5 of 7; c brings two more two days later."""
+    trades = [(MONDAY, "a", "b", 7, 1000), (WEDNESDAY, "c", "a", 2, 300)]
+    return market_with(trades, units={"a": 5, "c": 2}, usd={"b": 2000, "a": 1000})
 
 
 def test_settle_some_of_the_units_in_a_partial_window_pays_pro_rata_and_the_rest_with_the_last():
@@ -112,12 +115,48 @@ def test_settle_some_of_the_units_in_a_partial_window_pays_pro_rata_and_the_rest
     first, last = np.flatnonzero(outcome.moves.trade == 0)
 
     assert outcome.moves.units_at_s[first] == at("2026-03-04T07:00"), "the 08:00 window"
-    assert outcome.moves.units[[first, last]].tolist() == [6, 4]
-    paid_usd6 = outcome.moves.cash_usd6[[first, last]].tolist()
-    assert paid_usd6 == [1001 * USD6 * 6 // 10, 1001 * USD6 - 1001 * USD6 * 6 // 10]
+    assert outcome.moves.units[[first, last]].tolist() == [5, 2]
+    assert outcome.moves.cash_usd6[[first, last]].tolist() == [714_285_714, 285_714_286], (
+        "rounded down, then the rest"
+    )
     assert (outcome.settlement.pieces[0], outcome.settlement.finalized_at_s[0]) == (2, FRIDAY_OPENING)
-    failed_usd6 = paid_usd6[1] * 2  # what was still open, on two days
+    failed_usd6 = 285_714_286 * 2  # what was still open, on two days
     assert outcome.settlement.penalty_usd6[0] == failed_usd6 * 20 // 10**6
+
+
+@given(
+    units=st.integers(1, 40),
+    usd6=st.integers(0, 200),
+    moved=st.integers(0, 39),
+    spendable_usd6=st.integers(0, 200),
+)
+def test_payable_units_are_the_most_whose_part_of_the_cash_is_there(units, usd6, moved, spendable_usd6):
+    market = market_with([(MONDAY, "a", "b", units, 0)], units={"a": units})
+    one = np.zeros(1, dtype=np.int64)
+    columns = dict.fromkeys(
+        ("settlement_day", "matched_s", "matched_day", "instrument", "trade", "first", "second"), one
+    )
+    due = Obligations(
+        **columns,
+        deliverer=one,
+        receiver=one + 1,
+        units=one + units,
+        cash_usd6=one + usd6,
+        through_ccp=one > 0,
+    )
+    book = Book(market, due, [0], 0)
+    moved = min(moved, units - 1)
+    book.spendable[1] = usd6
+    if moved:
+        book.deliver(0, moved)
+    book.spendable[1] = spendable_usd6
+
+    paid_usd6 = usd6 * moved // units
+    parts_usd6 = [usd6 * (moved + more) // units - paid_usd6 for more in range(units - moved + 1)]
+    assert book.owed_usd6[0] == usd6 - paid_usd6
+    assert book.payable_units(0) == max(
+        n for n, part_usd6 in enumerate(parts_usd6) if part_usd6 <= spendable_usd6
+    )
 
 
 def test_settle_some_of_the_units_without_partial_windows_waits_for_all():

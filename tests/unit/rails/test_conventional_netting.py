@@ -5,7 +5,7 @@ netting
 ├── bilateral           one a pair, instrument and date; what cancels needs neither units nor cash
 │   └── cash one way    moves beside the units, as its own movement
 ├── ccp                 one a participant, instrument and date; a trade waits for both its obligations
-│   ├── units missing   passed on as far as they go, in order
+│   ├── units missing   passed on as far as they go, in order; what came for one date serves an earlier one
 │   └── marks           what is beside the settlement price is paid in cash, and the CCP keeps nothing
 ├── fees                by obligation, shared among its trades to the last unit
 ├── matched late        settles trade for trade
@@ -23,6 +23,7 @@ import pytest
 
 from rwa_sim.rails.columns import FailReason, Market, Tape
 from rwa_sim.rails.conventional import FailEngine, NettingMode, netting_efficiency, settle
+from rwa_sim.rails.conventional.margin import open_position_usd6_s
 from tests.unit.rails.rail_kit import USD6, at, market_with, punctual, random_market, replay
 
 MONDAY = "2026-03-02T10:00"
@@ -232,3 +233,19 @@ def test_margin_is_held_on_the_net_open_position_from_trade_to_finality():
         open_usd6_s * Fraction("2.33") * Fraction(5, 100) * root * Fraction(11, 10)
     )
     assert mechanical(market, NettingMode.BILATERAL).margin_usd6_s == 0
+
+
+def test_margin_is_held_until_a_late_finality():
+    trades = [(MONDAY, "a", "b", 10, 1000), ("2026-03-04T10:00", "c", "a", 10, 1000)]
+    market = market_with(trades, units={"c": 10}, usd={"a": 1000, "b": 1000})
+
+    outcome = mechanical(market, NettingMode.CCP)
+    done = outcome.settlement
+
+    assert done.late_business_days.tolist() == [2, 0]
+    end_s = int(done.finalized_at_s.max())
+    monday_s, wednesday_s = at(MONDAY), at("2026-03-04T10:00")
+    # b is long and c short from their trades on; a is short until it has bought, then flat
+    open_usd6_s = 1000 * USD6 * ((end_s - monday_s) + (end_s - wednesday_s) + (wednesday_s - monday_s))
+    assert done.finalized_at_s.tolist() == [end_s, end_s]
+    assert open_position_usd6_s(market, done) == open_usd6_s

@@ -6,6 +6,7 @@ settle, statistical
 ├── penalty         the rate times value times business days, rounded down once; large values stay exact
 ├── for ever        p_settle_next 0: recycled out after 60 business days
 ├── DvP models      finality at the booking, or with the cash at the end of the day
+├── movements       one for each settled trade, whole
 ├── same seed       same columns; another seed, others
 └── empty tape      nothing
 """
@@ -125,3 +126,13 @@ def test_an_empty_tape_settles_as_nothing(engine):
     outcome = settle(load_profile("EU-T2-T2S"), market_with([], units={"a": 1}), "1", engine=engine)
 
     assert len(outcome.settlement) == len(outcome.moves) == 0
+
+
+def test_every_settled_trade_moves_whole_and_once():
+    outcome = statistical(load_profile("EU-T2-T2S"))
+    done, moves = outcome.settlement, outcome.moves
+
+    assert moves.trade.tolist() == np.flatnonzero(done.finalized_at_s != NEVER).tolist()
+    assert (moves.units == done.units[moves.trade]).all()
+    assert (moves.cash_usd6 == done.cash_usd6[moves.trade]).all()
+    assert (moves.units_at_s == done.finalized_at_s[moves.trade]).all()
