@@ -8,14 +8,16 @@ from html import escape
 
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd6_from_decimal, usd_text
+from rwa_sim.rails.atomic.frontier import FrontierPoint
 from rwa_sim.results.costs import PARTS
 from rwa_sim.results.html import assumption_tables, bullets, cards, figure_section, page, section, table
 from rwa_sim.results.metrics import Metric, Value
 from rwa_sim.results.study_plots import study_figures
 from rwa_sim.results.summary import cell, duration_text, shown_unit
 from rwa_sim.study.audit import NOT_COUNTED, Claim, Loss, Ratio
+from rwa_sim.study.liquidity import Gap, NettingRow, QueuePoint
 from rwa_sim.study.result import StudyResult
-from rwa_sim.study.sensitivity import Bar, FrontierPoint
+from rwa_sim.study.sensitivity import Bar
 
 NOT_SHOWN = (
     "Prices, spreads and liquidity of the market itself: every world gets the same tape at the same prices.",
@@ -38,6 +40,9 @@ class StudyReport:
     losses: Sequence[Loss]
     bars: Sequence[Bar]
     points: Sequence[FrontierPoint]
+    netting: Sequence[NettingRow]
+    queue: Sequence[QueuePoint]
+    gaps: Sequence[Gap]
     base: str
     new: str
     checked: str
@@ -46,7 +51,7 @@ class StudyReport:
 def render_study(report: StudyReport) -> str:
     """The whole page as HTML."""
     result = report.result
-    figures = study_figures(result, report.bars, report.points, report.base, report.new)
+    figures = study_figures(result, report.bars, report.points, report.queue, report.base, report.new)
     parts = [
         _header(report),
         *([section("What is claimed, and what was measured", _claims(report))] if report.claims else []),
@@ -54,6 +59,7 @@ def render_study(report: StudyReport) -> str:
         section("Every metric, every world", metric_table(result)),
         *(figure_section(number, *entry) for number, entry in enumerate(figures)),
         section("Cost of a trade by part", _costs(result)),
+        *([section("What netting would do for the reference", _netting(report))] if report.netting else []),
         section("Facts of the worlds", _facts(result)),
         section("What this study does not show", bullets(NOT_SHOWN)),
         section("Assumptions", assumption_tables(result.assumptions.items())),
@@ -159,6 +165,41 @@ def _costs(result: StudyResult) -> str:
         rows.append((world, *cells))
     note = "<p>USD a trade, mean over all trades of all seeds, and basis points of the value traded.</p>"
     return note + table(("world", *PARTS), rows, range(1, len(PARTS) + 1))
+
+
+def _netting(report: StudyReport) -> str:
+    rows = [
+        (
+            row.mode,
+            f"{100 * row.liquidity_upper_share:.1f} %",
+            f"{100 * row.liquidity_lower_share:.1f} %",
+            f"{100 * row.fail_rate_value:.2f} %",
+            f"{row.fees_and_penalties_bp:.4f}",
+            f"{row.margin_cost_bp:.4f}",
+            f"{row.all_in_cost_bp:.4f}",
+        )
+        for row in report.netting
+    ]
+    heads = (
+        "netting",
+        "liquidity, upper bound",
+        "lower bound",
+        "fails by value",
+        "fees and penalties, bp",
+        "margin, bp",
+        "all in, bp",
+    )
+    gap = "; ".join(
+        f"{row.rule} settles {100 * row.mean:.1f} % of the best possible value (worst {100 * row.worst:.1f} %)"
+        for row in report.gaps
+    )
+    count = report.gaps[0].queues if report.gaps else 0
+    return (
+        f"<p>{escape(report.base)} gross, netted by pair, and through a central counterparty with margin. "
+        "Private ABS are not cleared; this is what it would take.</p>"
+        + table(heads, rows, range(1, 7))
+        + (f"<p>Gridlock: of {count} small queues, {escape(gap)}.</p>" if count else "")
+    )
 
 
 def _facts(result: StudyResult) -> str:

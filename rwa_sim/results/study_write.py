@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,10 @@ def study_json(report: StudyReport) -> dict[str, Any]:
         "speed": [asdict(ratio) | {"times": ratio.times} for ratio in report.ratios],
         "gains_and_losses": [asdict(loss) for loss in report.losses],
         "sensitivity": [asdict(bar) for bar in report.bars],
-        "frontier": [asdict(point) for point in report.points],
+        "frontier": [_numbers(asdict(point)) for point in report.points],
+        "netting": [asdict(row) for row in report.netting],
+        "queue": [asdict(point) for point in report.queue],
+        "gridlock": [asdict(gap) for gap in report.gaps],
     }
 
 
@@ -95,6 +99,13 @@ def _facts(result: StudyResult, world: str) -> dict[str, Any]:
     return {
         key: float(value) if key.endswith(("_bp", "_bp_pa")) else value
         for key, value in asdict(result.facts[world]).items()
+    }
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Exact fractions as the nearest decimals that JSON can carry."""
+    return {
+        key: round(float(value), 6) if isinstance(value, Fraction) else value for key, value in row.items()
     }
 
 
