@@ -76,6 +76,7 @@ class TokenisedProfile(SourcedDocument):
     gas_per_dvp: Sourced[Gas]
     gas_match: Sourced[Gas]
     gas_netted: Sourced[Gas]
+    gas_netted_alone: Sourced[Gas]
     gas_dropped: Sourced[Gas]
     gas_refused_securities: Sourced[Gas]
     gas_refused_cash: Sourced[Gas]
@@ -140,6 +141,11 @@ class TokenisedProfile(SourcedDocument):
     def off_ramp_days(self) -> BusinessCalendar:
         """The business days of the off-ramp."""
         return find_calendar(self.off_ramp_calendar.value, where=f"profile {self.name}: off_ramp_calendar")
+
+    @property
+    def gas_of_cycle(self) -> int:
+        """What a cycle costs whatever it settles, shared by those it settles: a trade alone less one of many."""
+        return max(0, self.gas_netted_alone.value - self.gas_netted.value)
 
     def gas_cost_usd6(self, gas: int) -> int:
         """What that much gas costs, rounded down; one coin is 1e9 gwei and `native_usd` dollars."""
