@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -22,7 +23,7 @@ from rwa_sim.chain.engine import (
     CHAIN_ID,
     GENESIS_TIMESTAMP_S,
     CallResult,
-    Capability,
+    Capabilities,
     Head,
     Receipt,
     Transaction,
@@ -54,7 +55,16 @@ class AnvilEngine(SigningEngine):
     """
 
     name = "anvil"
-    capabilities = frozenset(Capability)
+    capabilities = Capabilities(
+        exact_gas=True,
+        travel=True,
+        snapshot=True,
+        revert_data=True,
+        logs_by_range=True,
+        persistent_state=False,
+        accounts_are_funded=True,
+        finality_blocks=1,
+    )
 
     def __init__(
         self,
@@ -66,6 +76,7 @@ class AnvilEngine(SigningEngine):
     ) -> None:
         super().__init__(seed)
         self._genesis_s, self._state = genesis_s, state
+        self.capabilities = replace(self.capabilities, persistent_state=state is not None)
         self._process = self._start(port)
         try:
             self.port = _wait_for_port(self._process)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 from eth_account import Account as EthAccount
 from eth_utils.crypto import keccak
 
 from rwa_sim.chain.engine import CHAIN_ID, MAX_FEE_WEI, Account, Head, Receipt, Transaction
+from rwa_sim.chain.transactions import sign_transaction
 
 FAUCET_LABEL = "faucet"
 GRANT_WEI = 10**21
@@ -86,19 +87,17 @@ class SigningEngine(ABC):
         if nonce is None:
             nonce = self._chain_nonce(address)
         self._nonces[address] = nonce + 1
-        fields: dict[str, Any] = {
-            "type": 2,
-            "chainId": self.chain_id,
-            "nonce": nonce,
-            "gas": transaction.gas,
-            "maxFeePerGas": MAX_FEE_WEI,
-            "maxPriorityFeePerGas": 0,
-            "value": transaction.value_wei,
-            "data": transaction.data,
-        }
-        if transaction.to is not None:
-            fields["to"] = transaction.to
-        return bytes(EthAccount.sign_transaction(fields, transaction.sender.key).raw_transaction)
+        return sign_transaction(
+            transaction.sender.key,
+            chain_id=self.chain_id,
+            nonce=nonce,
+            priority_fee_wei=0,
+            max_fee_wei=MAX_FEE_WEI,
+            gas=transaction.gas,
+            to=transaction.to,
+            value_wei=transaction.value_wei,
+            data=transaction.data,
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,7 @@ from rwa_sim.chain.engine import (
     BLOCK_GAS_LIMIT,
     GENESIS_TIMESTAMP_S,
     CallResult,
-    Capability,
+    Capabilities,
     Head,
     Log,
     Receipt,
@@ -32,7 +32,16 @@ class TesterEngine(SigningEngine):
 
     __test__ = False  # no test case, whatever its name says to pytest
     name = "tester"
-    capabilities = frozenset(Capability)
+    capabilities = Capabilities(
+        exact_gas=True,
+        travel=True,
+        snapshot=True,
+        revert_data=True,
+        logs_by_range=True,
+        persistent_state=False,
+        accounts_are_funded=True,
+        finality_blocks=1,
+    )
 
     def __init__(self, seed: int = 0, genesis_s: int = GENESIS_TIMESTAMP_S) -> None:
         super().__init__(seed)

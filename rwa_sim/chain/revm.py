@@ -1,0 +1,185 @@
+"""Engine `revm`: a Rust EVM in this process, by pyrevm. Fast; its gas is an estimate.
+
+GAS       Never the protocol's: slots touched before stay warm, so the figure is mostly too low, and no fee
+          is taken. Every receipt says so, and so does whatever shows it.
+MEMORY    pyrevm's journal grows with every transaction; after `MOST_TRANSACTIONS` the state is moved to a
+          fresh instance. A mark keeps the instance it was made in until it, or one before it, is reverted to.
+EVENTS    In receipts only: the engine keeps no history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+
+from rwa_sim.chain.engine import (
+    GENESIS_TIMESTAMP_S,
+    MAX_FEE_WEI,
+    CallResult,
+    Capabilities,
+    Capability,
+    Head,
+    Log,
+    Receipt,
+    Transaction,
+    lacking,
+)
+from rwa_sim.chain.revm_world import AccountImage, Refused, World
+from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
+from rwa_sim.chain.transactions import created_address, hash_of
+from rwa_sim.errors import TransactionRefused
+
+MOST_TRANSACTIONS = 8_192
+CALL_GAS = 100_000_000
+ZERO_ADDRESS = "0x" + "00" * 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Everything to go back to: pyrevm's own checkpoint in one world, and what this engine counts beside it."""
+
+    world: World
+    checkpoint: Any
+    head: Head
+    used: dict[str, int]
+
+
+class RevmEngine(SigningEngine):
+    """pyrevm behind the engine protocol.
+
+    Args:
+        seed: of the accounts.
+        genesis_s: second of block 0.
+        most_transactions: how many an instance executes before its state is moved.
+
+    Raises:
+        ExtraMissing: pyrevm is not installed.
+    """
+
+    name = "revm"
+    capabilities = Capabilities(
+        exact_gas=False,
+        travel=True,
+        snapshot=True,
+        revert_data=True,
+        logs_by_range=False,
+        persistent_state=False,
+        accounts_are_funded=True,
+        finality_blocks=1,
+    )
+
+    def __init__(
+        self,
+        seed: int = 0,
+        genesis_s: int = GENESIS_TIMESTAMP_S,
+        *,
+        most_transactions: int = MOST_TRANSACTIONS,
+    ) -> None:
+        super().__init__(seed)
+        faucet = derive_account(seed, FAUCET_LABEL)
+        self._world = World({faucet.address.lower(): AccountImage(balance_wei=FAUCET_WEI)})
+        self._most_transactions = most_transactions
+        self._head = Head(0, genesis_s)
+        self._used: dict[str, int] = {}
+        self._marks: dict[str, _Mark] = {}
+        self._marks_made = 0
+        self._world.enter(self._head)
+
+    def head(self) -> Head:
+        """The last block."""
+        return self._head
+
+    def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
+        """Execute the transactions as one block."""
+        if self._world.transactions >= self._most_transactions:
+            self._world = self._world.successor()
+        block = Head(self._head.number + 1, self._next_timestamp(at_s))
+        self._world.enter(block)
+        try:
+            receipts = [self._apply(transaction, block) for transaction in transactions]
+        except TransactionRefused:
+            self._world.enter(self._head)
+            raise
+        self._head = block
+        return receipts
+
+    def call(self, to: str, data: bytes, sender: str | None = None) -> CallResult:
+        """Run a call on the last block's state."""
+        return CallResult(*self._world.peek(sender or ZERO_ADDRESS, to, data, CALL_GAS))
+
+    def logs(self, addresses: Sequence[str], first_block: int, last_block: int) -> list[tuple[int, Log]]:
+        """Refused: the engine keeps no history."""
+        raise lacking(self.name, Capability.LOGS_BY_RANGE, by="reading events by block")
+
+    def snapshot(self) -> str:
+        """Mark the last block."""
+        self._marks_made += 1
+        name = str(self._marks_made)
+        self._marks[name] = _Mark(self._world, self._world.evm.snapshot(), self._head, dict(self._used))
+        return self._marked(name)
+
+    def revert(self, snapshot: str) -> None:
+        """Go back to a mark; like Anvil's, it can be used once."""
+        mark = self._marks[snapshot]
+        while self._marks:
+            name, last = self._marks.popitem()
+            if name == snapshot:
+                break
+            last.world.evm.commit()  # later marks are used up with it; pyrevm counts them as depth
+        mark.world.evm.revert(mark.checkpoint)
+        self._world, self._head, self._used = mark.world, mark.head, mark.used
+        self._world.enter(self._head)
+        self._forget_after(snapshot)
+
+    def close(self) -> None:
+        """Nothing to release: the chain lives in this process."""
+
+    def _chain_nonce(self, address: str) -> int:
+        return self._used.get(address, 0)
+
+    def _apply(self, transaction: Transaction, block: Head) -> Receipt:
+        sender = transaction.sender.address
+        raw = self._sign(transaction)
+        nonce = self._used.get(sender, 0)
+        try:
+            self._require_gas_money(transaction)
+            outcome = self._world.execute(
+                sender,
+                nonce,
+                transaction.to,
+                transaction.data,
+                value_wei=transaction.value_wei,
+                gas=transaction.gas,
+            )
+        except Refused as error:
+            self._forget_nonce(transaction)
+            raise TransactionRefused(f"engine revm: {transaction.sender.label}: {error}") from None
+        self._used[sender] = nonce + 1
+        return Receipt(
+            ok=outcome.ok,
+            tx_hash=hash_of(raw),
+            block_number=block.number,
+            timestamp_s=block.timestamp_s,
+            gas_used=outcome.gas_used,
+            logs=tuple(_log(entry) for entry in outcome.logs),
+            contract_address=to_checksum_address(created_address(sender, nonce))
+            if transaction.to is None
+            else None,
+            revert_data=b"" if outcome.ok else outcome.data,
+            gas_is_estimate=True,
+        )
+
+    def _require_gas_money(self, transaction: Transaction) -> None:
+        """As a node does before it takes a transaction, although no fee is taken here."""
+        needed_wei = transaction.gas * MAX_FEE_WEI + transaction.value_wei
+        balance_wei = self._world.evm.get_balance(transaction.sender.address)
+        if balance_wei < needed_wei:
+            raise Refused(f"expected {needed_wei} wei for gas and value, got {balance_wei}")
+
+
+def _log(entry: Any) -> Log:
+    topics, data = entry.data
+    return Log(address=entry.address, topics=tuple(topics), data=data)
