@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
-from rwa_sim.chain.engine import Engine
+from rwa_sim.chain.engine import Capability, Engine, require
 from rwa_sim.domain.records import SettlementRecord, SettlementStatus, Trade
 from rwa_sim.errors import InputError, ResultFailed
 from rwa_sim.rails.atomic import TokenisedProfile, settle
@@ -70,9 +70,11 @@ def execute_sample(
         engine: a fresh chain.
 
     Raises:
-        InputError: the world's cash is not on chain, or a cycle would be larger than the contract takes.
+        InputError: the world's cash is not on chain, a cycle would be larger than the contract takes, or the
+            engine has no simulated time.
         ResultFailed: chain and model differ; names trade, field and both values.
     """
+    require(engine, Capability.TRAVEL, by="a sampled tape")
     validate_sample(market, profile)
     sample = replace(market, tape=market.tape.first(count))
     expected = settle(profile, sample, rng_seed)

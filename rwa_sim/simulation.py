@@ -22,7 +22,7 @@ from oracles.registry import AssetRegistry, MeterSpec
 from oracles.schema import CashflowEvent, MeterReading, SignedReport
 from rwa_sim.calendars import find_calendar
 from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, FeedTerms, deploy_deal
-from rwa_sim.chain.engine import Engine
+from rwa_sim.chain.engine import Capability, Engine, require
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.domain.records import CouponRecord, SettlementRecord, Trade
@@ -48,6 +48,7 @@ class RunResult:
 
     loaded: LoadedScenario
     engine_name: str
+    gas_is_estimate: bool
     metered: Metered
     credits: tuple[Credit, ...]
     tape: tuple[Trade, ...]
@@ -65,10 +66,12 @@ def run(
     """Run a scenario on an engine.
 
     Raises:
-        InputError: a data file, profile or calendar the scenario names cannot be used.
+        InputError: a data file, profile or calendar the scenario names cannot be used, or an engine without
+            simulated time.
         ResultFailed: chain and ledger disagree, or money is not conserved.
         NodeUnreachable: the chain stopped answering.
     """
+    require(engine, Capability.TRAVEL, by="a run over a bond's life")
     scenario = loaded.scenario
     profiles = tuple(load_profile(name, where=str(loaded.path)) for name in scenario.conventional.profiles)
     progress("readings", 0, 1)
@@ -121,6 +124,7 @@ def run(
     return RunResult(
         loaded=loaded,
         engine_name=engine.name,
+        gas_is_estimate=not engine.capabilities.exact_gas,
         metered=metered,
         credits=credits,
         tape=tape,

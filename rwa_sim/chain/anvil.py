@@ -25,6 +25,7 @@ from rwa_sim.chain.engine import (
     CallResult,
     Capabilities,
     Head,
+    Log,
     Receipt,
     Transaction,
 )
@@ -141,6 +142,10 @@ class AnvilEngine(SigningEngine):
     def call(self, to: str, data: bytes, sender: str | None = None) -> CallResult:
         """Run a call on the last block's state."""
         return self._node.call(to, data, sender)
+
+    def logs(self, addresses: Sequence[str], first_block: int, last_block: int) -> list[tuple[int, Log]]:
+        """Events of past blocks."""
+        return self._node.logs(addresses, first_block=first_block, last_block=last_block)
 
     def snapshot(self) -> str:
         """Mark the last block."""

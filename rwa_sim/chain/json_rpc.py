@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rwa_sim.chain.engine import CallResult, Head, Log, Receipt
@@ -109,11 +110,12 @@ class JsonRpc:
         trace = self.rpc("debug_traceTransaction", [tx_hash, {"tracer": "callTracer"}])
         return as_bytes(trace.get("output") or "0x")
 
-    def logs(self, addresses: list[str], *, first_block: int = 0) -> list[tuple[int, Log]]:
-        """(block, event) of these contracts, in order."""
-        found = self.rpc(
-            "eth_getLogs", [{"address": addresses, "fromBlock": hex(first_block), "toBlock": "latest"}]
-        )
+    def logs(
+        self, addresses: Sequence[str], *, first_block: int = 0, last_block: int | None = None
+    ) -> list[tuple[int, Log]]:
+        """(block, event) of these contracts in order, up to and including the last block or an earlier one."""
+        span = {"fromBlock": hex(first_block), "toBlock": "latest" if last_block is None else hex(last_block)}
+        found = self.rpc("eth_getLogs", [{"address": list(addresses), **span}])
         return [(int(entry["blockNumber"], 16), log_of(entry)) for entry in found]
 
 

@@ -19,7 +19,7 @@ from rwa_sim.errors import EnvironmentFault, ExtraMissing
 _ENTRY = re.compile(
     r"0x(?P<address>[0-9a-f]{40}): Account \{ info: AccountInfo \{ balance: (?P<balance>\d+), nonce: (?P<nonce>\d+), "
     r"code_hash: 0x[0-9a-f]{64}, code: "
-    r"(?:None|Some\(Bytecode \{ bytecode: 0x(?P<code>[0-9a-f]*), state: Analysed \{ len: (?P<size>\d+))"
+    r"(?:None|Some\(Bytecode \{ bytecode: 0x(?P<code>[0-9a-f]*), state: (?:Raw|Analysed \{ len: (?P<size>\d+)))"
     r"|(?P<slot>\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (?P<value>\d+) \}"
 )
 _END_OF_STATE = "}, transient_storage: {"
@@ -147,7 +147,7 @@ class World:
             read += 1
             account = image.setdefault("0x" + found["address"], AccountImage())
             account.balance_wei, account.nonce = int(found["balance"]), int(found["nonce"])
-            if found["code"] is not None:
+            if found["size"] is not None:  # analysed code is padded; code moved in before is as it was
                 account.code = bytes.fromhex(found["code"])[: int(found["size"])]
         if read == 0 or read != len(self.evm.journal_state):
             raise EnvironmentFault(

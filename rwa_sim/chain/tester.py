@@ -84,6 +84,16 @@ class TesterEngine(SigningEngine):
         state.revert(mark)
         return CallResult(ok=not computation.is_error, data=bytes(computation.output))
 
+    def logs(self, addresses: Sequence[str], first_block: int, last_block: int) -> list[tuple[int, Log]]:
+        """Events of past blocks, from their receipts."""
+        wanted = {to_canonical_address(address) for address in addresses}
+        found = []
+        for number in range(first_block, min(last_block, self.head().number) + 1):
+            block = self._chain.get_canonical_block_by_number(number)
+            for receipt in block.get_receipts(self._chain.chaindb):
+                found += [(number, _log(log)) for log in receipt.logs if log.address in wanted]
+        return found
+
     def snapshot(self) -> str:
         """Mark the last block."""
         return self._marked(str(self._backend.take_snapshot().hex()))
@@ -118,14 +128,7 @@ class TesterEngine(SigningEngine):
             block_number=number,
             timestamp_s=timestamp_s,
             gas_used=receipt.gas_used - gas_before,
-            logs=tuple(
-                Log(
-                    address=to_checksum_address(log.address),
-                    topics=tuple(topic.to_bytes(32, "big") for topic in log.topics),
-                    data=bytes(log.data),
-                )
-                for log in receipt.logs
-            ),
+            logs=tuple(_log(log) for log in receipt.logs),
             contract_address=to_checksum_address(created) if created else None,
             revert_data=bytes(computation.output) if computation.is_error else b"",
         )
@@ -147,3 +150,11 @@ class TesterEngine(SigningEngine):
         return state.computation_class.apply_message(
             state, message, BaseTransactionContext(gas_price=0, origin=origin)
         )
+
+
+def _log(log: Any) -> Log:
+    return Log(
+        address=to_checksum_address(log.address),
+        topics=tuple(topic.to_bytes(32, "big") for topic in log.topics),
+        data=bytes(log.data),
+    )

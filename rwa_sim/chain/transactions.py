@@ -45,7 +45,9 @@ def sign_transaction(
     )
     body = b"".join(map(rlp_item, fields)) + NO_ACCESS_LIST
     signature = sign_digest(keccak(DYNAMIC_FEE + rlp_list(body)), key)
-    r, s, parity = (int.from_bytes(signature[part], "big") for part in (slice(32), slice(32, 64), slice(64, 65)))
+    r, s, parity = (
+        int.from_bytes(signature[part], "big") for part in (slice(32), slice(32, 64), slice(64, 65))
+    )
     return DYNAMIC_FEE + rlp_list(body + b"".join(map(rlp_item, (parity, r, s))))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rwa_sim.cli.run import EngineName
+from rwa_sim.cli.engines import GAS_IS_ESTIMATE, EngineName, open_engine
 
 if TYPE_CHECKING:
     from rwa_sim.rails.crosschain.config import Config
@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
         summaries = _run(config, engine)
         _print(config, engine, summaries)
         if json_path is not None:
-            text = json.dumps(_document(config, summaries), indent=2) + "\n"
+            text = json.dumps(_document(config, engine, summaries), indent=2) + "\n"
             write_text_atomically(json_path, text)
             typer.echo(f"written: {json_path}")
         broken = failures(summaries)
@@ -78,24 +78,18 @@ def _run(config: Config, name: EngineName) -> list[Summary]:
     from rwa_sim.rails.crosschain.experiment import run_experiment
 
     with ExitStack() as stack:
-        if name is EngineName.ANVIL:
-            from rwa_sim.chain.anvil import AnvilEngine
-
-            bonds, cash = (stack.enter_context(AnvilEngine(config.seed)) for _ in range(2))
-            return run_experiment(config, bonds, cash)
-        from rwa_sim.chain.tester import TesterEngine
-
-        here, there = (stack.enter_context(TesterEngine(config.seed)) for _ in range(2))
-        return run_experiment(config, here, there)
+        bonds, cash = (stack.enter_context(open_engine(name, config.seed)) for _ in range(2))
+        return run_experiment(config, bonds, cash)
 
 
-def _document(config: Config, summaries: list[Summary]) -> dict[str, Any]:
+def _document(config: Config, engine: EngineName, summaries: list[Summary]) -> dict[str, Any]:
     from dataclasses import asdict
 
     from rwa_sim.rails.crosschain.experiment import NOT_SHOWN
 
     return {
         "config": asdict(config),
+        "gas_is_estimate": engine is EngineName.REVM,
         "variants": [entry.to_json() for entry in summaries],
         "not_shown": list(NOT_SHOWN),
     }
@@ -110,9 +104,10 @@ def _print(config: Config, engine: EngineName, summaries: list[Summary]) -> None
     from rwa_sim.rails.crosschain.prices import BPS
 
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
+    gas = f" ({GAS_IS_ESTIMATE})" if engine is EngineName.REVM else ""
     console.print(
         f"{config.trades} trades, {usd_text(summaries[0].value_usd6)} USD, in each variant · seed {config.seed} · "
-        f"engine {engine.value}, two chains",
+        f"engine {engine.value}, two chains{gas}",
         markup=False,
     )
     console.print(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rwa_sim.cli.engines import GAS_IS_ESTIMATE, EngineName, open_engine
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rwa_sim.chain.engine import Engine
     from rwa_sim.results.write import Results
     from rwa_sim.simulation import Progress, RunResult
 
@@ -31,13 +31,6 @@ TABLE_KEYS = (
     "float_income_usd6",
     "manual_touches",
 )
-
-
-class EngineName(StrEnum):
-    """Chain engines a scenario can run on."""
-
-    TESTER = "tester"
-    ANVIL = "anvil"
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +60,10 @@ def register(app: typer.Typer) -> None:
 
         require_folder(out)
         loaded = load_scenario(scenario, seed)
-        with _engine(engine, loaded.scenario.seed) as chain, progress_bars(quiet or json_output) as progress:
+        with (
+            open_engine(engine, seed=loaded.scenario.seed) as chain,
+            progress_bars(quiet or json_output) as progress,
+        ):
             result = run(loaded, chain, progress)
             results = compute_results(result)
             progress("writing", 0, 1)
@@ -89,21 +85,6 @@ def require_folder(out: Path) -> None:
 
     if out.exists() and not out.is_dir():
         raise InputError(where=str(out), key="--out", expected="a folder or a new name", got="a file")
-
-
-@contextmanager
-def _engine(name: EngineName, seed: int) -> Iterator[Engine]:
-    """The engine of that name, for as long as the block runs."""
-    if name is EngineName.ANVIL:
-        from rwa_sim.chain.anvil import AnvilEngine
-
-        with AnvilEngine(seed) as engine:
-            yield engine
-        return
-    from rwa_sim.chain.tester import TesterEngine
-
-    with TesterEngine(seed) as tester:
-        yield tester
 
 
 @contextmanager
@@ -133,11 +114,12 @@ def _print(result: RunResult, results: Results, out: Path) -> None:
 
     from rwa_sim.domain.money import usd_text
     from rwa_sim.results.metrics import describe
-    from rwa_sim.results.summary import NOT_SHOWN, cell, evidence_row, shown_unit
+    from rwa_sim.results.summary import cell, evidence_row, not_shown, shown_unit
 
     scenario = result.loaded.scenario
     console = Console(highlight=False, width=None if Console().is_terminal else 100)
-    console.print(f"{scenario.title} · seed {scenario.seed} · engine {result.engine_name}", markup=False)
+    gas = f" ({GAS_IS_ESTIMATE})" if result.gas_is_estimate else ""
+    console.print(f"{scenario.title} · seed {scenario.seed} · engine {result.engine_name}{gas}", markup=False)
     for note in result.metered.notes:
         console.print(f"  source: {note}", markup=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -161,5 +143,6 @@ def _print(result: RunResult, results: Results, out: Path) -> None:
         f" + carry {usd_text(flows.carry_usd6, 6)} USD",
         markup=False,
     )
-    console.print(f"not shown here: {NOT_SHOWN[0]} {len(NOT_SHOWN) - 1} more in the page.", markup=False)
+    lacks = not_shown(gas_is_estimate=result.gas_is_estimate)
+    console.print(f"not shown here: {lacks[0]} {len(lacks) - 1} more in the page.", markup=False)
     console.print(f"written: {out}/report.html", markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rwa_sim.chain.deploy import FeedTerms
-from rwa_sim.chain.engine import Engine
+from rwa_sim.chain.engine import Capability, Engine, require
 from rwa_sim.errors import InputError, UnknownName
 from rwa_sim.oracle_faults.catalogue import CLASSES, Case, cases
 from rwa_sim.oracle_faults.catalogue.gateway import SEARCHED, at_most
@@ -141,8 +141,10 @@ def run_faults(
         feed: what holds a report on chain; the defaults if not given.
 
     Raises:
+        InputError: an engine without simulated time, or without marks to go back to.
         ResultFailed: the chain did something the ledger of this run cannot explain.
     """
+    require(engine, Capability.TRAVEL, Capability.SNAPSHOT, by="the fault table")
     at_s = fault_instant_s(series)
     chosen = [case for case in cases(series, at_s, seed) if case.number in classes]
     chosen = [case for case in chosen if keys is None or case.key in keys]

@@ -7,13 +7,12 @@ from html import escape
 
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd_text
-from rwa_sim.rails.market_profile import MarketProfile
 from rwa_sim.results.classes import ClassResult
 from rwa_sim.results.flows import Flows
 from rwa_sim.results.html import assumption_tables, bullets, cards, figure_section, page, section
 from rwa_sim.results.metrics import Value
 from rwa_sim.results.plots import figures
-from rwa_sim.results.summary import NOT_SHOWN, duration_text, energy_text, evidence_row, summary_rows
+from rwa_sim.results.summary import duration_text, energy_text, evidence_row, not_shown, summary_rows
 from rwa_sim.results.world import Pricing, WorldRecords
 from rwa_sim.simulation import RunResult
 
@@ -31,12 +30,12 @@ def render_page(
     worlds = list(metrics)
     parts = [
         _header(result, metrics),
-        section("Both rails, one tape", _comparison(worlds, metrics, result.profiles)),
+        section("Both rails, one tape", _comparison(worlds, metrics, result)),
         section("Classes of notes", _classes(classes)),
         *(figure_section(number, *entry) for number, entry in enumerate(figures(result, records, pricing))),
         section("Cash, to the last micro-dollar", _flows(flows)),
         section("What the source needed", bullets(result.metered.notes)),
-        section("What this run does not show", bullets(NOT_SHOWN)),
+        section("What this run does not show", bullets(not_shown(gas_is_estimate=result.gas_is_estimate))),
         section("Assumptions of the conventional rail", assumption_tables(_profiles(result))),
         section("How to rebuild these figures", _rebuild(result)),
     ]
@@ -56,20 +55,20 @@ def _header(result: RunResult, metrics: Mapping[str, Mapping[str, Value]]) -> st
         (f"settlement, median, {world}", duration_text(int(metrics[world]["latency_p50_s"])))
         for world in (first, *others[:1])
     ]
+    gas = " (its gas is an estimate)" if result.gas_is_estimate else ""
     return (
         f"<header><h1>{escape(scenario.title)}</h1>"
         f"<p>Scenario <code>{escape(scenario.name)}</code>, seed {scenario.seed}, engine "
-        f"{escape(result.engine_name)}, rwa-sim {__version__}. Simulated; no figure here is an offer or a promise."
+        f"{escape(result.engine_name)}{gas}, rwa-sim {__version__}. Simulated; no figure here is an offer or a promise."
         f"</p>{cards([*figures_of_the_run, *pair])}</header>"
     )
 
 
-def _comparison(
-    worlds: Sequence[str], metrics: Mapping[str, Mapping[str, Value]], profiles: Sequence[MarketProfile]
-) -> str:
+def _comparison(worlds: Sequence[str], metrics: Mapping[str, Mapping[str, Value]], result: RunResult) -> str:
     head = "".join(f'<th class="num">{escape(world)}</th>' for world in worlds)
     rows = []
-    for row in (evidence_row(worlds, profiles), *summary_rows(metrics)):
+    measured = summary_rows(metrics, gas_is_estimate=result.gas_is_estimate)
+    for row in (evidence_row(worlds, result.profiles), *measured):
         cells = "".join(f'<td class="num">{escape(text)}</td>' for text in row.cells)
         unit = f" <small>{escape(row.unit)}</small>" if row.unit else ""
         rows.append(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rwa_sim.domain.money import usd_text
 from rwa_sim.rails.market_profile import MarketProfile
-from rwa_sim.results.metrics import Value, describe
+from rwa_sim.results.metrics import Metric, Value, describe
 
 NOT_SHOWN = (
     "Legal finality: code moves entries; whether a transfer stands in insolvency is for the law.",
@@ -17,6 +17,12 @@ NOT_SHOWN = (
     "Fails of one kind, unless the scenario's conventional fails are mechanical: the conventional rail's are drawn "
     "at a published rate, the tokenised rail's arise from empty accounts; the two are not the same kind of number.",
     "Collusion of more signers than the tolerance: the oracle nodes are honest in this run.",
+)
+
+
+GAS_ESTIMATE = (
+    "Exact gas: this engine's gas is an estimate, mostly too low, and so is its part of the explicit cost where the "
+    "scenario gives gas a price. Engines tester and anvil count it exactly."
 )
 
 
@@ -44,17 +50,29 @@ def evidence_row(worlds: Iterable[str], profiles: Iterable[MarketProfile]) -> Ro
     )
 
 
-def summary_rows(metrics: Mapping[str, Mapping[str, Value]]) -> list[Row]:
-    """Every metric as text, in the order of the metric table."""
+def summary_rows(metrics: Mapping[str, Mapping[str, Value]], *, gas_is_estimate: bool = False) -> list[Row]:
+    """Every metric as text, in the order of the metric table; gas marked if it is an estimate."""
     return [
         Row(
             label=metric.label,
             unit=shown_unit(metric.unit),
-            definition=metric.definition,
+            definition=definition_text(metric, gas_is_estimate=gas_is_estimate),
             cells=tuple(cell(metric.unit, values[metric.key]) for values in metrics.values()),
         )
         for metric in describe(metrics)
     ]
+
+
+def definition_text(metric: Metric, *, gas_is_estimate: bool) -> str:
+    """What the metric is; says so where its gas is an estimate."""
+    return (
+        f"{metric.definition}; an estimate" if gas_is_estimate and metric.unit == "gas" else metric.definition
+    )
+
+
+def not_shown(*, gas_is_estimate: bool) -> tuple[str, ...]:
+    """What a run does not show."""
+    return (*NOT_SHOWN, GAS_ESTIMATE) if gas_is_estimate else NOT_SHOWN
 
 
 def cell(unit: str, value: Value) -> str:

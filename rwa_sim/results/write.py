@@ -20,6 +20,7 @@ from rwa_sim.results.flows import Flows, trace_flows
 from rwa_sim.results.metrics import Value, compute_metrics, describe
 from rwa_sim.results.page import render_page
 from rwa_sim.results.store import write_store
+from rwa_sim.results.summary import definition_text
 from rwa_sim.results.world import Pricing, WorldRecords
 from rwa_sim.simulation import RunResult
 
@@ -43,9 +44,14 @@ class Results:
             "schema": "rwa-sim/metrics/1",
             "scenario": scenario.name,
             "seed": scenario.seed,
+            "gas_is_estimate": result.gas_is_estimate,
             "worlds": self.metrics,
             "definitions": {
-                m.key: {"label": m.label, "unit": m.unit, "definition": m.definition}
+                m.key: {
+                    "label": m.label,
+                    "unit": m.unit,
+                    "definition": definition_text(m, gas_is_estimate=result.gas_is_estimate),
+                }
                 for m in describe(self.metrics)
             },
             "cash_flow": asdict(self.flows),
@@ -139,6 +145,7 @@ def manifest(result: RunResult) -> dict[str, Any]:
         "scenario_sha256": result.loaded.sha256,
         "seed": result.loaded.scenario.seed,
         "engine": result.engine_name,
+        "gas_is_estimate": result.gas_is_estimate,
         "data_sha256": {result.loaded.scenario.source.file or "built-in plant": result.metered.data_sha256},
         "contracts_source_sha256": build["source_hash"],
         "compiler": build["compiler"],

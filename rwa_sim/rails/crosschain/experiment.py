@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from rwa_sim.chain.engine import Engine
+from rwa_sim.chain.engine import Capability, Engine, require
 from rwa_sim.rails.crosschain import hashlock, keys
 from rwa_sim.rails.crosschain.chains import World, open_world
 from rwa_sim.rails.crosschain.config import Config, Trade, draw_trades, stream
@@ -95,7 +95,13 @@ def variants(config: Config) -> tuple[Variant, ...]:
 def run_experiment(
     config: Config, bond_engine: Engine, cash_engine: Engine, progress: Progress | None = None
 ) -> list[Summary]:
-    """Play every variant; the bond is on the first engine, the cash on the second."""
+    """Play every variant; the bond is on the first engine, the cash on the second.
+
+    Raises:
+        InputError: an engine without simulated time.
+    """
+    for engine in (bond_engine, cash_engine):
+        require(engine, Capability.TRAVEL, by="a cross-chain experiment")
     world = open_world(config, bond_engine, cash_engine)
     trades = draw_trades(config)
     oracle = keys.KeyOracle(config.seed)
