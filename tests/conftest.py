@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from rwa_sim.chain.anvil import AnvilEngine, find_anvil
 from rwa_sim.chain.engine import Engine
+from rwa_sim.chain.revm import RevmEngine
 from rwa_sim.chain.tester import TesterEngine
 from rwa_sim.errors import Reverted
 
@@ -66,6 +67,14 @@ def anvil() -> Iterator[Engine]:
     if find_anvil() is None:
         pytest.skip("no anvil binary: install it or run make setup")
     with AnvilEngine(seed=1) as engine:
+        yield engine
+
+
+@pytest.fixture
+def revm() -> Iterator[Engine]:
+    """A fresh revm engine; skipped where pyrevm is not installed."""
+    pytest.importorskip("pyrevm")
+    with RevmEngine(seed=1) as engine:
         yield engine
 
 

@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO
@@ -22,16 +21,12 @@ from rwa_sim.chain.engine import (
     BLOCK_GAS_LIMIT,
     CHAIN_ID,
     GENESIS_TIMESTAMP_S,
-    CallResult,
     Capabilities,
-    Head,
-    Log,
-    Receipt,
-    Transaction,
 )
 from rwa_sim.chain.json_rpc import JsonRpc
-from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
-from rwa_sim.errors import EnvironmentFault, NodeUnreachable, TransactionRefused
+from rwa_sim.chain.node_engine import NodeEngine
+from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, derive_account, seeded
+from rwa_sim.errors import EnvironmentFault, NodeUnreachable
 
 START_TIMEOUT_S = 20
 PACKAGED = Path(__file__).parents[2] / "contracts" / "node_modules" / "@foundry-rs"
@@ -47,7 +42,7 @@ def find_anvil() -> str | None:
     return shutil.which("anvil") or (str(packaged[0]) if packaged else None)
 
 
-class AnvilEngine(SigningEngine):
+class AnvilEngine(NodeEngine):
     """Anvil behind the engine protocol.
 
     Raises:
@@ -75,7 +70,7 @@ class AnvilEngine(SigningEngine):
         state: Path | None = None,
         port: int = 0,
     ) -> None:
-        super().__init__(seed)
+        super().__init__(seeded(seed))
         self._genesis_s, self._state = genesis_s, state
         self.capabilities = replace(self.capabilities, persistent_state=state is not None)
         self._process = self._start(port)
@@ -119,44 +114,6 @@ class AnvilEngine(SigningEngine):
         self._nonces.clear()
         self._head = self._node.head()
 
-    def head(self) -> Head:
-        """The last mined block."""
-        return self._head
-
-    def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
-        """Queue the transactions and mine them as one block."""
-        timestamp_s = self._next_timestamp(at_s)
-        hashes = [self._queue(transaction) for transaction in transactions]
-        self._node.rpc("evm_mine", [hex(timestamp_s)])
-        self._head = Head(self._head.number + 1, timestamp_s)
-        return [self._receipt(tx_hash) for tx_hash in hashes]
-
-    def _queue(self, transaction: Transaction) -> str:
-        response = self._node.request("eth_sendRawTransaction", ["0x" + self._sign(transaction).hex()])
-        if response.get("error"):
-            self._forget_nonce(transaction)
-            reason = response["error"].get("message")
-            raise TransactionRefused(f"engine anvil: {transaction.sender.label}: {reason}")
-        return str(response["result"])
-
-    def call(self, to: str, data: bytes, sender: str | None = None) -> CallResult:
-        """Run a call on the last block's state."""
-        return self._node.call(to, data, sender)
-
-    def logs(self, addresses: Sequence[str], first_block: int, last_block: int) -> list[tuple[int, Log]]:
-        """Events of past blocks."""
-        return self._node.logs(addresses, first_block=first_block, last_block=last_block)
-
-    def snapshot(self) -> str:
-        """Mark the last block."""
-        return self._marked(str(self._node.rpc("evm_snapshot", [])))
-
-    def revert(self, snapshot: str) -> None:
-        """Go back to a mark; like Anvil's own, a mark can be used once."""
-        self._node.rpc("evm_revert", [snapshot])
-        self._forget_after(snapshot)
-        self._head = self._node.head()
-
     def close(self) -> None:
         """Stop the process by its id and wait for it."""
         if self._process.poll() is None:
@@ -168,15 +125,6 @@ class AnvilEngine(SigningEngine):
                 self._process.wait()
         if self._process.stdout:
             self._process.stdout.close()
-
-    def _chain_nonce(self, address: str) -> int:
-        return self._node.nonce(address)
-
-    def _receipt(self, tx_hash: str) -> Receipt:
-        receipt = self._node.receipt(tx_hash, timestamp_s=self._head.timestamp_s)
-        if receipt is None:
-            raise NodeUnreachable(f"engine anvil at {self.url}: expected a receipt for {tx_hash}, got none")
-        return receipt
 
     def _start(self, port: int) -> subprocess.Popen[str]:
         binary = find_anvil()

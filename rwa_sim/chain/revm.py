@@ -28,7 +28,7 @@ from rwa_sim.chain.engine import (
     lacking,
 )
 from rwa_sim.chain.revm_world import AccountImage, Refused, World
-from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
+from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account, seeded
 from rwa_sim.chain.transactions import created_address, hash_of
 from rwa_sim.errors import TransactionRefused
 
@@ -78,7 +78,7 @@ class RevmEngine(SigningEngine):
         *,
         most_transactions: int = MOST_TRANSACTIONS,
     ) -> None:
-        super().__init__(seed)
+        super().__init__(seeded(seed))
         faucet = derive_account(seed, FAUCET_LABEL)
         self._world = World({faucet.address.lower(): AccountImage(balance_wei=FAUCET_WEI)})
         self._most_transactions = most_transactions
@@ -93,16 +93,21 @@ class RevmEngine(SigningEngine):
         return self._head
 
     def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
-        """Execute the transactions as one block."""
+        """Execute the transactions as one block; if one cannot begin, none has happened."""
         if self._world.transactions >= self._most_transactions:
             self._world = self._world.successor()
         block = Head(self._head.number + 1, self._next_timestamp(at_s))
         self._world.enter(block)
+        before, used = self._world.evm.snapshot(), dict(self._used)
         try:
             receipts = [self._apply(transaction, block) for transaction in transactions]
         except TransactionRefused:
+            self._world.evm.revert(before)
             self._world.enter(self._head)
+            self._used = used
+            self._nonces.clear()
             raise
+        self._world.evm.commit()
         self._head = block
         return receipts
 
@@ -155,7 +160,6 @@ class RevmEngine(SigningEngine):
                 gas=transaction.gas,
             )
         except Refused as error:
-            self._forget_nonce(transaction)
             raise TransactionRefused(f"engine revm: {transaction.sender.label}: {error}") from None
         self._used[sender] = nonce + 1
         return Receipt(

@@ -69,15 +69,16 @@ class World:
             import pyrevm
         except ImportError:
             raise ExtraMissing(package="pyrevm", extra="revm", purpose="engine revm") from None
-        self._pyrevm, self._image = pyrevm, image
-        self.evm = pyrevm.EVM(
+        self._pyrevm: Any = pyrevm  # its stubs know no balances
+        self._image = image
+        self.evm: Any = pyrevm.EVM(
             env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID)), gas_limit=BLOCK_GAS_LIMIT, spec_id="CANCUN"
         )
         self.transactions = 0
         for address, account in image.items():
-            info = {"balance": account.balance_wei, "nonce": account.nonce}
+            info: dict[str, Any] = {"balance": account.balance_wei, "nonce": account.nonce}
             code = {"code": account.code} if account.code else {}
-            self.evm.insert_account_info(address, pyrevm.AccountInfo(**info, **code))
+            self.evm.insert_account_info(address, self._pyrevm.AccountInfo(**info, **code))
             for slot, value in account.storage.items():
                 self.evm.insert_account_storage(address, slot, value)
 
@@ -151,7 +152,7 @@ class World:
                 account.code = bytes.fromhex(found["code"])[: int(found["size"])]
         if read == 0 or read != len(self.evm.journal_state):
             raise EnvironmentFault(
-                "engine revm: expected the journal of pyrevm 0.3 in its known form, got another; "
+                "engine revm: expected the journal of pyrevm in its known form, got another; "
                 "install the release the extra names: pip install 'rwa-sim[revm]'"
             )
         for kept in image.values():

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from eth_account import Account as EthAccount
 from eth_utils.crypto import keccak
 
-from rwa_sim.chain.engine import CHAIN_ID, MAX_FEE_WEI, Account, Head, Receipt, Transaction
+from rwa_sim.chain.engine import (
+    CHAIN_ID,
+    MAX_FEE_WEI,
+    Account,
+    Capabilities,
+    Head,
+    Receipt,
+    Transaction,
+)
 from rwa_sim.chain.transactions import sign_transaction
 
 FAUCET_LABEL = "faucet"
 GRANT_WEI = 10**21
 FAUCET_WEI = 10**27
+Keyring = Callable[[str], Account]
+"""The account of a label."""
 
 
 def derive_account(seed: int, label: str) -> Account:
@@ -23,12 +33,30 @@ def derive_account(seed: int, label: str) -> Account:
     return Account(label=label, address=EthAccount.from_key(key).address, key=key)
 
 
+def seeded(seed: int) -> Keyring:
+    """Accounts of a seed."""
+    return lambda label: derive_account(seed, label)
+
+
+def derived_from(secret: bytes) -> Keyring:
+    """Accounts of a secret key: it is the faucet itself, and every other label's key comes from it one way."""
+
+    def account(label: str) -> Account:
+        key = secret if label == FAUCET_LABEL else keccak(b"rwa-sim account " + secret + label.encode())
+        return Account(label=label, address=EthAccount.from_key(key).address, key=key)
+
+    return account
+
+
 class SigningEngine(ABC):
     """What every engine shares: accounts, gas money, nonces, signatures."""
 
-    def __init__(self, seed: int) -> None:
+    capabilities: Capabilities
+    grant_wei = GRANT_WEI
+
+    def __init__(self, keyring: Keyring) -> None:
         self.chain_id = CHAIN_ID
-        self._seed = seed
+        self._keyring = keyring
         self._accounts: dict[str, Account] = {}
         self._nonces: dict[str, int] = {}
         self._labels_at: dict[str, frozenset[str]] = {}
@@ -36,18 +64,21 @@ class SigningEngine(ABC):
     def account(self, label: str) -> Account:
         """The account of that label; the first time, the faucet sends it gas money in a block of its own."""
         if label not in self._accounts:
-            account = derive_account(self._seed, label)
+            account = self._keyring(label)
             self._accounts[label] = account
-            if label != FAUCET_LABEL:
+            if label != FAUCET_LABEL and self._lacks_gas_money(account):
                 grant = Transaction(
                     sender=self.account(FAUCET_LABEL),
                     to=account.address,
                     data=b"",
                     gas=21_000,
-                    value_wei=GRANT_WEI,
+                    value_wei=self.grant_wei,
                 )
                 self.submit([grant])
         return self._accounts[label]
+
+    def _lacks_gas_money(self, account: Account) -> bool:
+        return self.capabilities.accounts_are_funded
 
     @abstractmethod
     def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:

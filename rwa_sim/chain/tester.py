@@ -20,7 +20,7 @@ from rwa_sim.chain.engine import (
     Receipt,
     Transaction,
 )
-from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account
+from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account, seeded
 from rwa_sim.errors import TransactionRefused
 
 CALL_GAS = 100_000_000
@@ -44,7 +44,7 @@ class TesterEngine(SigningEngine):
     )
 
     def __init__(self, seed: int = 0, genesis_s: int = GENESIS_TIMESTAMP_S) -> None:
-        super().__init__(seed)
+        super().__init__(seeded(seed))
         faucet = derive_account(seed, FAUCET_LABEL)
         state = {
             to_canonical_address(faucet.address): {

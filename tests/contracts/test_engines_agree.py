@@ -1,7 +1,7 @@
-"""The same story on both engines: equal receipts, gas, events, refusals and balances.
+"""The same story on every local engine: equal receipts, gas, events, refusals and balances.
 
 engine
-├── one scripted market day              each step's receipt and every view are the same
+├── one scripted market day              each step's receipt and every view are the same; gas on revm is lower
 ├── snapshot, revert                     undo blocks, balances, time and accounts made since
 ├── time                                 a block is stamped as asked, and never goes back
 ├── two transactions in one block        share number and timestamp, in order
@@ -28,6 +28,7 @@ from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.deploy import UNLIMITED
 from rwa_sim.chain.engine import Engine, Receipt, Transaction
 from rwa_sim.chain.reverts import decode_revert
+from rwa_sim.chain.revm import RevmEngine
 from rwa_sim.chain.tester import TesterEngine
 from rwa_sim.errors import EnvironmentFault, NodeUnreachable, Reverted
 from tests.contracts.kit import (
@@ -49,10 +50,11 @@ from tests.contracts.kit import (
 ENGINES: dict[str, Callable[[], Engine]] = {
     "tester": lambda: TesterEngine(seed=1),
     "anvil": lambda: AnvilEngine(seed=1),
+    "revm": lambda: RevmEngine(seed=1),
 }
 needs_anvil = [pytest.mark.anvil, pytest.mark.skipif(find_anvil() is None, reason="no anvil binary")]
-both_engines = pytest.mark.parametrize(
-    "engine", ["tester", pytest.param("anvil", marks=needs_anvil)], indirect=True
+every_engine = pytest.mark.parametrize(
+    "engine", ["tester", "revm", pytest.param("anvil", marks=needs_anvil)], indirect=True
 )
 
 
@@ -210,6 +212,17 @@ def test_a_market_day_is_the_same_on_both_engines(anvil):
     assert refusals == REFUSALS
 
 
+def test_a_market_day_on_revm_differs_in_gas_alone_and_never_exceeds_it():
+    with TesterEngine(seed=1) as tester, RevmEngine(seed=1) as revm:
+        exact, exact_evening = live(tester)
+        estimated, estimated_evening = live(revm)
+
+    for number, (here, there) in enumerate(zip(exact, estimated, strict=True)):
+        assert here | {"gas_used": 0} == there | {"gas_used": 0}, f"transaction {number}"
+        assert there["gas_used"] <= here["gas_used"], f"transaction {number}"
+    assert exact_evening == estimated_evening
+
+
 # ── what every engine promises ─────────────────────────────────────────────
 
 
@@ -220,7 +233,7 @@ def deploy_cash(engine: Engine) -> Contract:
     return cash
 
 
-@both_engines
+@every_engine
 def test_reverting_to_a_snapshot_undoes_blocks_balances_and_time(engine):
     cash, admin = deploy_cash(engine), engine.account("admin")
     cash.send("mint", admin.address, 5, sender=admin)
@@ -236,7 +249,7 @@ def test_reverting_to_a_snapshot_undoes_blocks_balances_and_time(engine):
     assert (receipt.block_number, receipt.timestamp_s) == (head.number + 1, head.timestamp_s + 1)
 
 
-@both_engines
+@every_engine
 def test_an_account_made_after_a_snapshot_can_pay_for_gas_again_after_the_revert(engine):
     cash = deploy_cash(engine)
     mark = engine.snapshot()
@@ -248,7 +261,7 @@ def test_an_account_made_after_a_snapshot_can_pay_for_gas_again_after_the_revert
     assert receipt.ok
 
 
-@both_engines
+@every_engine
 def test_a_block_is_stamped_as_asked_and_time_never_goes_back(engine):
     head = engine.head()
 
@@ -261,7 +274,7 @@ def test_a_block_is_stamped_as_asked_and_time_never_goes_back(engine):
     assert engine.head().number == head.number + 3
 
 
-@both_engines
+@every_engine
 def test_transactions_of_one_block_share_its_second_and_keep_their_order(engine):
     cash, admin = deploy_cash(engine), engine.account("admin")
     other = engine.account("other")
@@ -277,7 +290,7 @@ def test_transactions_of_one_block_share_its_second_and_keep_their_order(engine)
     assert cash.call("balanceOf", other.address) == 5
 
 
-@both_engines
+@every_engine
 def test_a_call_keeps_nothing_and_names_its_refusal(engine):
     cash, admin = deploy_cash(engine), engine.account("admin")
     head = engine.head()
@@ -291,7 +304,7 @@ def test_a_call_keeps_nothing_and_names_its_refusal(engine):
     assert engine.head() == head
 
 
-@both_engines
+@every_engine
 def test_a_transaction_out_of_gas_is_a_refusal_without_data(engine):
     cash, admin = deploy_cash(engine), engine.account("admin")
 
@@ -301,7 +314,7 @@ def test_a_transaction_out_of_gas_is_a_refusal_without_data(engine):
     assert cash.call("totalSupply") == 0
 
 
-@both_engines
+@every_engine
 def test_a_plain_transfer_of_native_money_costs_21000(engine):
     sender, to = engine.account("a"), engine.account("b")
 
@@ -310,7 +323,7 @@ def test_a_plain_transfer_of_native_money_costs_21000(engine):
     assert (receipt.ok, receipt.gas_used, receipt.logs) == (True, 21_000, ())
 
 
-@both_engines
+@every_engine
 def test_an_account_never_shows_its_key(engine):
     account = engine.account("admin")
 

@@ -14,7 +14,7 @@ from rwa_sim.chain.signing import FAUCET_LABEL, derive_account
 from rwa_sim.errors import TransactionRefused
 
 
-@pytest.mark.parametrize("engine", ["chain", "anvil"])
+@pytest.mark.parametrize("engine", ["chain", "anvil", "revm"])
 def test_without_gas_money_the_transaction_is_refused_and_the_nonce_is_free(engine, request):
     node = request.getfixturevalue(engine)
     poor, friend = derive_account(99, "poor"), node.account("friend")

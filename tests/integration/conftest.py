@@ -61,6 +61,13 @@ def demo_on_anvil(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return run_demo(tmp_path_factory.mktemp("demo-anvil"), "anvil")
 
 
+@pytest.fixture(scope="session")
+def demo_on_revm(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The same on revm."""
+    pytest.importorskip("pyrevm")
+    return run_demo(tmp_path_factory.mktemp("demo-revm"), "revm")
+
+
 @pytest.fixture
 def small_scenario(tmp_path: Path) -> Path:
     """The demo scenario cut down to four periods and a dozen trades."""

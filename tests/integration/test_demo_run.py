@@ -4,6 +4,7 @@ run
 ├── prints                 the reviewed table (golden)
 ├── writes                 manifest, metrics, events, tables, page; nothing else
 ├── on anvil               the same events and metrics, byte for byte
+├── on revm                the same but for gas, which is marked as an estimate in page, metrics and print
 ├── cash                   collected = coupons + fees + reserve + residual + carry, in the tables too
 ├── trace                  every payment leads to signed readings
 └── page                   self-contained, escaped
@@ -50,6 +51,42 @@ def test_writes_five_files_and_leaves_nothing_beside_them(demo):
 def test_tester_and_anvil_write_the_same_bytes(demo, demo_on_anvil):
     for name in ("events.jsonl", "metrics.json"):
         assert (demo[0] / name).read_bytes() == (demo_on_anvil[0] / name).read_bytes(), name
+
+
+GAS = re.compile(r'("gas\w*": )\d+')
+
+
+def test_revm_writes_the_same_but_for_gas(demo, demo_on_revm):
+    exact, estimated = (folder[0] / "events.jsonl" for folder in (demo, demo_on_revm))
+    assert GAS.sub(r"\1_", exact.read_text("utf-8")) == GAS.sub(r"\1_", estimated.read_text("utf-8"))
+
+    here, there = (
+        json.loads((folder[0] / "metrics.json").read_text("utf-8")) for folder in (demo, demo_on_revm)
+    )
+    differing = {
+        (world, key)
+        for world, values in here["worlds"].items()
+        for key, value in values.items()
+        if there["worlds"][world][key] != value
+    }
+    assert differing == {("atomic-dvp", "gas_per_trade")}
+    for document in (here, there):
+        document.pop("worlds"), document.pop("definitions")
+    assert (here.pop("gas_is_estimate"), there.pop("gas_is_estimate")) == (False, True)
+    assert here == there
+
+
+def test_an_estimate_of_gas_says_so_wherever_it_is_shown(demo, demo_on_revm):
+    said = {"definition of the metric": "rounded down; an estimate", "header": "(its gas is an estimate)"}
+    exact, estimated = ((folder[0] / "report.html").read_text("utf-8") for folder in (demo, demo_on_revm))
+    for place, text in said.items():
+        assert text in estimated, place
+        assert text not in exact, place
+    assert "Exact gas: this engine's gas is an estimate" in estimated
+    assert "engine revm (gas is an estimate, mostly too low)" in " ".join(demo_on_revm[1].split())
+    metrics = json.loads((demo_on_revm[0] / "metrics.json").read_text("utf-8"))
+    assert metrics["definitions"]["gas_per_trade"]["definition"].endswith("an estimate")
+    assert json.loads((demo_on_revm[0] / "manifest.json").read_text("utf-8"))["gas_is_estimate"]
 
 
 def test_the_manifest_names_everything_needed_to_run_it_again(demo):

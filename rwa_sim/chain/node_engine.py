@@ -1,0 +1,73 @@
+"""What the engines share that speak to a node over JSON-RPC, and mining on a node that obeys.
+
+    anvil   a process of this program's     ─┐
+    rpc     anybody's node                  ─┴─ JsonRpc ─► node
+
+A node that obeys is one with Anvil's `evm_` methods: it mines when it is told, at the second it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rwa_sim.chain.engine import CallResult, Head, Log, Receipt, Transaction
+from rwa_sim.chain.json_rpc import JsonRpc
+from rwa_sim.chain.signing import SigningEngine
+from rwa_sim.errors import NodeUnreachable, TransactionRefused
+
+
+class NodeEngine(SigningEngine):
+    """Reading and, where the node obeys, mining."""
+
+    name: str
+    _node: JsonRpc
+    _head: Head  # of a node that obeys: nobody else mines there
+
+    def head(self) -> Head:
+        """The last block."""
+        return self._head
+
+    def call(self, to: str, data: bytes, sender: str | None = None) -> CallResult:
+        """Run a call on the last block's state."""
+        return self._node.call(to, data, sender)
+
+    def logs(self, addresses: Sequence[str], first_block: int, last_block: int) -> list[tuple[int, Log]]:
+        """Events of past blocks."""
+        return self._node.logs(addresses, first_block=first_block, last_block=last_block)
+
+    def snapshot(self) -> str:
+        """Mark the last block."""
+        return self._marked(str(self._node.rpc("evm_snapshot", [])))
+
+    def revert(self, snapshot: str) -> None:
+        """Go back to a mark; it can be used once."""
+        self._node.rpc("evm_revert", [snapshot])
+        self._forget_after(snapshot)
+        self._head = self._node.head()
+
+    def _chain_nonce(self, address: str) -> int:
+        return self._node.nonce(address)
+
+    def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
+        """Queue the transactions and have the node mine them as one block."""
+        timestamp_s = self._next_timestamp(at_s)
+        hashes = [self._queue(transaction) for transaction in transactions]
+        self._node.rpc("evm_mine", [hex(timestamp_s)])
+        self._head = Head(self._head.number + 1, timestamp_s)
+        return [self._receipt(tx_hash) for tx_hash in hashes]
+
+    def _queue(self, transaction: Transaction) -> str:
+        response = self._node.request("eth_sendRawTransaction", ["0x" + self._sign(transaction).hex()])
+        if response.get("error"):
+            self._forget_nonce(transaction)
+            reason = response["error"].get("message")
+            raise TransactionRefused(f"engine {self.name}: {transaction.sender.label}: {reason}")
+        return str(response["result"])
+
+    def _receipt(self, tx_hash: str) -> Receipt:
+        receipt = self._node.receipt(tx_hash, timestamp_s=self._head.timestamp_s)
+        if receipt is None:
+            raise NodeUnreachable(
+                f"engine {self.name} at {self._node.url}: expected a receipt for {tx_hash}, got none"
+            )
+        return receipt
