@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from rwa_sim.chain.engine import CallResult, Head, Log, Receipt
 from rwa_sim.errors import NodeUnreachable
 
 REQUEST_TIMEOUT_S = 60
+METHOD_NOT_FOUND = -32601
 
 
 class JsonRpc:
@@ -23,7 +25,7 @@ class JsonRpc:
     def __init__(self, url: str, *, who: str = "chain node", timeout_s: float = REQUEST_TIMEOUT_S) -> None:
         from web3 import HTTPProvider
 
-        self.url, self._who = url, who
+        self.url, self._who = url, f"{who} at {shown(url)}"
         self._provider = HTTPProvider(
             url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
         )
@@ -37,7 +39,7 @@ class JsonRpc:
         response = self.request(method, params)
         if response.get("error"):
             raise NodeUnreachable(
-                f"{self._who} at {self.url}: {method} refused: {response['error'].get('message')}"
+                f"{self._who}: {method} refused: {response['error'].get('message')}"
             )
         return response["result"]
 
@@ -54,7 +56,7 @@ class JsonRpc:
             return dict(self._provider.make_request(RPCEndpoint(method), params))
         except (requests.RequestException, ValueError) as error:
             raise NodeUnreachable(
-                f"{self._who} at {self.url}: expected an answer to {method}, got {type(error).__name__}"
+                f"{self._who}: expected an answer to {method}, got {type(error).__name__}"
             ) from error
 
     def chain_id(self) -> int:
@@ -63,12 +65,12 @@ class JsonRpc:
 
     def head(self) -> Head:
         """The last block."""
-        block = self.rpc("eth_getBlockByNumber", ["latest", False])
+        block = self.block()
         return Head(int(block["number"], 16), int(block["timestamp"], 16))
 
-    def nonce(self, address: str) -> int:
-        """Transactions of an account that are in blocks."""
-        return int(self.rpc("eth_getTransactionCount", [address, "latest"]), 16)
+    def nonce(self, address: str, *, pending: bool = False) -> int:
+        """Transactions of an account that are in blocks, or also those that wait for one."""
+        return int(self.rpc("eth_getTransactionCount", [address, "pending" if pending else "latest"]), 16)
 
     def call(
         self, to: str, data: bytes, sender: str | None = None, *, block: int | None = None
@@ -87,13 +89,30 @@ class JsonRpc:
         Args:
             timestamp_s: the block's, where the caller knows it; else the node is asked.
         """
-        raw = self.rpc("eth_getTransactionReceipt", [tx_hash])
-        if raw is None:
-            return None
-        ok, number = raw["status"] == "0x1", int(raw["blockNumber"], 16)
+        raw = self.raw_receipt(tx_hash)
+        return None if raw is None else self.receipt_of(raw, timestamp_s=timestamp_s)
+
+    def raw_receipt(self, tx_hash: str) -> dict[str, Any] | None:
+        """A receipt as the node gives it, None while the transaction is in no block."""
+        found: dict[str, Any] | None = self.rpc("eth_getTransactionReceipt", [tx_hash])
+        return found
+
+    def receipt_of(
+        self, raw: dict[str, Any], *, timestamp_s: int | None = None, traced: bool = True
+    ) -> Receipt:
+        """A node's receipt in the program's form.
+
+        Args:
+            traced: ask the node for a trace of a refused transaction; without it, only what a receipt itself
+                tells (Besu's `revertReason`) is known of it.
+        """
+        ok, number, tx_hash = raw["status"] == "0x1", int(raw["blockNumber"], 16), raw["transactionHash"]
         if timestamp_s is None:
-            block = self.rpc("eth_getBlockByNumber", [raw["blockNumber"], False])
-            timestamp_s = int(block["timestamp"], 16)
+            timestamp_s = int(self.block(raw["blockNumber"])["timestamp"], 16)
+        revert_data = b""
+        if not ok:
+            told = as_bytes(raw.get("revertReason") or "0x")
+            revert_data = told or (self.revert_data(tx_hash) if traced else b"")
         return Receipt(
             ok=ok,
             tx_hash=tx_hash,
@@ -102,8 +121,30 @@ class JsonRpc:
             gas_used=int(raw["gasUsed"], 16),
             logs=tuple(log_of(entry) for entry in raw["logs"]),
             contract_address=checksum(raw["contractAddress"]) if raw.get("contractAddress") else None,
-            revert_data=b"" if ok else self.revert_data(tx_hash),
+            revert_data=revert_data,
         )
+
+    def block(self, tag: str = "latest") -> dict[str, Any]:
+        """A block's header as the node gives it.
+
+        Raises:
+            NodeUnreachable: the node has no such block.
+        """
+        found: dict[str, Any] | None = self.rpc("eth_getBlockByNumber", [tag, False])
+        if found is None:
+            raise NodeUnreachable(f"{self._who}: expected block {tag}, got none")
+        return found
+
+    def balance_wei(self, address: str) -> int:
+        """Native money of an account in the last block."""
+        return int(self.rpc("eth_getBalance", [address, "latest"]), 16)
+
+    def offers(self, method: str, params: list[Any]) -> bool:
+        """Whether the node knows a method; asked with parameters that change nothing."""
+        error = self.request(method, params).get("error")
+        said = str((error or {}).get("message", "")).lower()
+        unknown = ("not found", "not supported", "not available", "not enabled", "does not exist")
+        return error is None or (error.get("code") != METHOD_NOT_FOUND and not any(w in said for w in unknown))
 
     def revert_data(self, tx_hash: str) -> bytes:
         """What a transaction returned, from a trace of the block it is in: same state, same timestamp."""
@@ -117,6 +158,12 @@ class JsonRpc:
         span = {"fromBlock": hex(first_block), "toBlock": "latest" if last_block is None else hex(last_block)}
         found = self.rpc("eth_getLogs", [{"address": list(addresses), **span}])
         return [(int(entry["blockNumber"], 16), log_of(entry)) for entry in found]
+
+
+def shown(url: str) -> str:
+    """An address without what may be secret in it: user, path and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def log_of(raw: dict[str, Any]) -> Log:

@@ -42,7 +42,7 @@ class RawNode(JsonRpc):
         said = str((error or {}).get("message", "")).lower()
         known = "already" in said or "nonce too low" in said
         if error and not known:
-            raise NodeUnreachable(f"{self._who} at {self.url}: eth_sendRawTransaction refused: {said}")
+            raise NodeUnreachable(f"{self._who}: eth_sendRawTransaction refused: {said}")
 
 
 @dataclass(slots=True)
