@@ -83,13 +83,12 @@ def run_seed(task: SeedTask) -> SeedResult:
     costs: dict[str, dict[str, int]] = {}
     details: dict[str, WorldDetail] = {}
     for name, world in worlds.items():
-        records, outcome = run_world(world, market, task.flow, study, f"{study.seed}:{task.number}:{name}")
+        run = run_world(world, market, task.flow, study, f"{study.seed}:{task.number}:{name}")
         pricing = world.pricing(study)
-        metrics |= compute_metrics([records], pricing)
-        costs[name] = cost_of_trades(records, pricing)
+        metrics |= compute_metrics([run.records], pricing)
+        costs[name] = cost_of_trades(run.records, pricing)
         if task.detailed:
-            day_s = _middle_day_s(market)
-            details[name] = detail_of(outcome, market, records.coupons, day_s, who=0)
+            details[name] = detail_of(run, market, _middle_day_s(market), who=0)
     return SeedResult(
         metrics=metrics,
         costs_usd6=costs,

@@ -22,9 +22,9 @@ from rwa_sim.errors import InputError
 from rwa_sim.rails.atomic import TokenisedProfile, load_tokenised
 from rwa_sim.rails.atomic import settle as settle_tokenised
 from rwa_sim.rails.atomic.opening import OpeningHours
+from rwa_sim.rails.atomic.settle import signing_s
 from rwa_sim.rails.columns import Ints, Market, Outcome
-from rwa_sim.rails.conventional import FailEngine
-from rwa_sim.rails.conventional import settle as settle_conventional
+from rwa_sim.rails.conventional import FailEngine, settle_course
 from rwa_sim.rails.events import EventLog
 from rwa_sim.rails.liquidity import measure_liquidity
 from rwa_sim.rails.market_profile import MarketProfile, clock_range, load_profile
@@ -70,9 +70,19 @@ def load_worlds(study: Study, where: str) -> dict[str, World]:
     return {name: _load(name, study.profile.get(name, {}), where) for name in study.worlds}
 
 
-def run_world(
-    world: World, market: Market, flow: CashFlow, study: Study, seed: str
-) -> tuple[WorldRecords, Outcome]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldRun:
+    """What a world did with a market: records for the metrics, movements, and the seconds of each stage of a trade.
+
+    `stages` names each stage by what ends it; its column holds that second for every trade.
+    """
+
+    records: WorldRecords
+    outcome: Outcome
+    stages: Mapping[str, Ints]
+
+
+def run_world(world: World, market: Market, flow: CashFlow, study: Study, seed: str) -> WorldRun:
     """Settle the market and pay the coupons in one world.
 
     Args:
@@ -91,9 +101,17 @@ def run_world(
     if isinstance(profile, TokenisedProfile):
         outcome = settle_tokenised(profile, market, seed)
         coupons, oracle = pay_coupons(profile, flow, rng)
+        stages = {"signed": signing_s(profile, market, seed)}
     else:
         engine = FailEngine.MECHANICAL if study.fails.mechanical else FailEngine.STATISTICAL
-        outcome = settle_conventional(profile, market, seed, engine=engine)
+        course = settle_course(profile, market, seed, engine=engine)
+        outcome, life = course.outcome, course.life
+        stages = {
+            "allocated": life.allocated_s,
+            "affirmed": life.affirmed_s,
+            "matched": life.matched_s,
+            "settlement date opens": course.windows.opening_s[life.settlement_day],
+        }
         coupons = service_coupons(
             profile,
             flow.terms,
@@ -114,7 +132,7 @@ def run_world(
         span_s=_span_s(market),
         holders=flow.holders,
     )
-    return records, outcome
+    return WorldRun(records=records, outcome=outcome, stages=stages)
 
 
 def _load(name: str, values: Mapping[str, Any], where: str) -> World:
