@@ -59,7 +59,7 @@ def run_study(
     Raises:
         InputError: tape, profile, calendar or scenario cannot be used; names file and key.
     """
-    worlds = load_worlds(loaded.study, str(loaded.path))
+    worlds = load_worlds(loaded)
     if loaded.study.tape is not None:
         market_of(loaded, 1)  # refused before any work is done
     flow = cash_flow_of(loaded.study.coupon.scenario)
@@ -78,7 +78,7 @@ def run_seed(task: SeedTask) -> SeedResult:
     """Draw the market of one seed and settle it in every world."""
     study = task.loaded.study
     market = market_of(task.loaded, task.number)
-    worlds = load_worlds(study, str(task.loaded.path))
+    worlds = load_worlds(task.loaded)
     metrics: dict[str, dict[str, Value]] = {}
     costs: dict[str, dict[str, int]] = {}
     details: dict[str, WorldDetail] = {}

@@ -6,7 +6,8 @@ study
 ├── audit             ratios as worked by hand; the claimed 410 % is near no stage but the one that is
 ├── gains and losses  the smaller is better but for float income; ties are named together
 ├── bands             nearest rank
-├── worlds            a replaced value is marked as the study's own assumption
+├── worlds            a replaced value is marked as the study's own assumption; a profile of one's own is a world,
+│                     and is refused without a mark, without a name, twice, or where it is not
 └── axes              key=value,value; numbers as TOML reads them where the file takes them, else text
 """
 
@@ -18,14 +19,14 @@ from fractions import Fraction
 
 import pytest
 
-from rwa_sim.errors import InputError
+from rwa_sim.errors import DataMissing, InputError
 from rwa_sim.rails.atomic import load_tokenised
 from rwa_sim.rails.market_profile import load_profile
 from rwa_sim.results.metrics import METRICS
 from rwa_sim.results.world import WorldFacts
 from rwa_sim.study.audit import CLAIMED_RATIO, Ratio, audit, gains_and_losses, speed_ratios
-from rwa_sim.study.document import load_study
-from rwa_sim.study.names import CONVENTIONAL, TOKENISED, world_names
+from rwa_sim.study.document import BUILT_IN, load_study
+from rwa_sim.study.names import CONVENTIONAL, PROFILES, TOKENISED, world_names
 from rwa_sim.study.origination import origination_stages
 from rwa_sim.study.result import SeedResult, StudyResult, band
 from rwa_sim.study.sensitivity import ASSUMPTIONS
@@ -49,7 +50,7 @@ def test_origination_adds_up_to_the_days_of_every_profile():
 def test_every_assumption_of_the_tornado_is_one_that_a_study_takes(row):
     for end in ("low", "high"):
         loaded = load_study("default", {row["key"].replace("REF", "EU-T2-T2S"): row[end]})
-        load_worlds(loaded.study, "default")
+        load_worlds(loaded)
     assert row["source"].startswith("[") and row["low"] != row["high"]
 
 
@@ -68,7 +69,7 @@ FACTS = WorldFacts(
 def result_of(**values):
     """A study of one seed in which all metrics are 0 but for those given, as `world__metric=value`."""
     loaded = load_study("default")
-    metrics = {world: {metric.key: 0 for metric in METRICS} for world in loaded.study.worlds}
+    metrics = {world: {metric.key: 0 for metric in METRICS} for world in loaded.names()}
     for name, value in values.items():
         world, key = name.split("__")
         metrics[{"EU": "EU-T2-T2S", "A1": "A1-prefunded", "R0": "rival-T0"}[world]][key] = value
@@ -135,9 +136,53 @@ def test_bands_are_nearest_ranks():
 def test_a_replaced_value_is_the_studys_own_assumption():
     loaded = load_study("default", {"profile.EU-T2-T2S.penalty_bp_per_bd": "0.30"})
     rows = {key: (value, mark, source) for key, value, mark, source in
-            load_worlds(loaded.study, "mine.toml")["EU-T2-T2S"].assumptions}  # fmt: skip
-    assert rows["penalty_bp_per_bd"] == ("0.30", "A", "set in mine.toml: profile.EU-T2-T2S")
+            load_worlds(loaded)["EU-T2-T2S"].assumptions}  # fmt: skip
+    assert rows["penalty_bp_per_bd"] == ("0.30", "A", f"set in {loaded.path}: profile.EU-T2-T2S")
     assert rows["p_fail"][1] != "", "the others keep their own marks"
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A study with a profile of one's own beside it."""
+    text = (PROFILES / CONVENTIONAL / "EU-T2-T2S.toml").read_text("utf-8")
+    (tmp_path / "mine.toml").write_text(text.replace('name = "EU-T2-T2S"', 'name = "Mine"'), "utf-8")
+    study = (BUILT_IN[1] / "default.toml").read_text("utf-8")
+    (tmp_path / "study.toml").write_text(study.replace('"legacy-T3",', '"mine.toml",'), "utf-8")
+    return tmp_path
+
+
+def test_a_profile_of_ones_own_is_a_world(own):
+    loaded = load_study(str(own / "study.toml"), {"profile.Mine.p_night_cycle": "0.1", "reference": "Mine"})
+    worlds = load_worlds(loaded)
+    assert "Mine" in loaded.names(CONVENTIONAL) and "legacy-T3" not in worlds
+    assert worlds["Mine"].profile.p_night_cycle.value == "0.1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            'value = "0.6"\nmark = "A"',
+            'value = "0.6"',
+            r"mine.toml: p_night_cycle.mark: expected field required",
+        ),
+        ('name = "Mine"', 'name = "My.market"', "mine.toml: name: expected a name"),
+        ('name = "Mine"', 'name = "EU-T2-T2S"', "worlds: expected each world once"),
+        ('name = "Mine"', "name = ", "expected a TOML document"),
+    ],
+)
+def test_a_profile_without_mark_or_name_is_refused(own, old, new, said):
+    text = (own / "mine.toml").read_text("utf-8")
+    assert old in text
+    (own / "mine.toml").write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(InputError, match=said):
+        load_worlds(load_study(str(own / "study.toml")))
+
+
+def test_a_profile_that_is_not_there_is_refused(own):
+    (own / "mine.toml").unlink()
+    with pytest.raises(DataMissing, match=r"worlds: expected an existing file, got mine\.toml"):
+        load_study(str(own / "study.toml"))
 
 
 def test_an_axis_takes_what_the_file_takes():
