@@ -66,6 +66,7 @@ class MarketProfile(SourcedDocument):
 
     name: str
     title: str
+    as_of: date  # the day on which sources were read
     settle_lag_bd: SourcedLag
     calendar: Sourced[str]
     zone: Sourced[str]

@@ -91,6 +91,6 @@ def replaced(document: P, values: Mapping[str, Any], where: str) -> P:
         return type(document).model_validate(document.model_dump(by_alias=True) | changed)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in fault["loc"] if part != "value")
+        key = ".".join(str(part) for part in fault["loc"] if part != "value") or ", ".join(values)
         expected = fault["msg"].removeprefix("Value error, ")
         raise InputError(where=where, key=key, expected=expected[0].lower() + expected[1:]) from None

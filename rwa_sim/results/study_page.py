@@ -16,6 +16,7 @@ from rwa_sim.results.study_plots import study_figures
 from rwa_sim.results.summary import cell, duration_text, shown_unit
 from rwa_sim.study.audit import NOT_COUNTED, Claim, Loss, Ratio
 from rwa_sim.study.liquidity import Gap, NettingRow, QueuePoint
+from rwa_sim.study.origination import origination_stages
 from rwa_sim.study.result import StudyResult
 from rwa_sim.study.sensitivity import Bar
 
@@ -61,6 +62,7 @@ def render_study(report: StudyReport) -> str:
         section("Cost of a trade by part", _costs(result)),
         *([section("What netting would do for the reference", _netting(report))] if report.netting else []),
         section("Facts of the worlds", _facts(result)),
+        section("Before the first trade", _origination()),
         section("What this study does not show", bullets(NOT_SHOWN)),
         section("Assumptions", assumption_tables(result.assumptions.items())),
         section("How to rebuild these figures", _rebuild(result)),
@@ -229,6 +231,18 @@ def _facts(result: StudyResult) -> str:
     )
     note = f"<p>Stated by the profiles, not measured. Costs of the issue are on {usd_text(notional_usd6, 0)} USD.</p>"
     return note + table(heads, rows, range(2, 7))
+
+
+def _origination() -> str:
+    stages = origination_stages()
+    rows = [(s.name, str(s.conventional_days), str(s.tokenised_days), s.mark, s.source) for s in stages]
+    sums = [
+        sum(days) for days in zip(*((s.conventional_days, s.tokenised_days) for s in stages), strict=True)
+    ]
+    rows.append(("in all", str(sums[0]), str(sums[1]), "P", "Securitization and Structured Finance, ch. 6"))
+    heads = ("stage", "conventional, days", "tokenised, days", "mark", "source")
+    note = "<p>Origination as the shipped profiles take it. Equal columns are the honest null.</p>"
+    return note + table(heads, rows, (1, 2), (4,))
 
 
 def _rebuild(result: StudyResult) -> str:

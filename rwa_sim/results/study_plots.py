@@ -18,6 +18,7 @@ from rwa_sim.study.sensitivity import CYCLE_WORLD, Bar
 
 PALETTE = (*COLOURS, "#334155", "#db2777")
 HOUR_S, DAY_S = 3_600, 86_400
+STAGES = ("signed", "allocated", "affirmed", "matched", "settlement date opens", "final", "given up")
 NO_INTERVAL = "none: every trade by itself"
 
 
@@ -62,7 +63,8 @@ def study_figures(
         ),
         (
             "One trade's life",
-            f"The same trade in {base} and in {new}, first seed; hours since the trade was agreed, logarithmic.",
+            "The same trade in every world, first seed, each stage named by what ends it; time since the trade was "
+            "agreed, logarithmic.",
             _life(result),
         ),
     ]
@@ -192,16 +194,17 @@ def _life(result: StudyResult) -> Any:
     import plotly.graph_objects as go
 
     names = list(result.worlds)[::-1]
+    lives = {world: result.seeds[0].details[world].life for world in names}
     figure = go.Figure()
-    for name, colour in (("until intended", PALETTE[0]), ("late", PALETTE[3])):
+    for stage, colour in zip(STAGES, PALETTE, strict=False):
         widths, starts = [], []
         for world in names:
-            life = result.seeds[0].details[world].life
-            step = next((step for step in life if step.name == name), None)
-            first_s = life[0].start_s
-            starts.append(max(1, step.start_s - first_s) / HOUR_S if step else 0)
-            widths.append((step.end_s - step.start_s) / HOUR_S if step else 0)
-        figure.add_bar(y=names, x=widths, base=starts, name=name, orientation="h", marker={"color": colour})
+            first_s = lives[world][0].start_s
+            step = next((step for step in lives[world] if step.name == stage), None)
+            start_s = max(1, step.start_s - first_s) if step else 1
+            starts.append(start_s / HOUR_S)
+            widths.append(max(0, step.end_s - first_s - start_s) / HOUR_S if step else 0)
+        figure.add_bar(y=names, x=widths, base=starts, name=stage, orientation="h", marker={"color": colour})
     figure.update_layout(**LAYOUT | {"height": 420}, barmode="overlay")
     figure.update_xaxes(
         type="log",

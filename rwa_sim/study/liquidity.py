@@ -22,6 +22,7 @@ from rwa_sim.rails.liquidity import measure_liquidity
 from rwa_sim.rails.netting import MAX_OPTIMAL, Rule, settle_places
 from rwa_sim.rails.queueing import Payments, Resolution, optimality_gap, run_queue
 from rwa_sim.study.document import LoadedStudy
+from rwa_sim.study.names import CONVENTIONAL
 from rwa_sim.study.runner import Progress, market_of
 from rwa_sim.study.sensitivity import CYCLE_WORLD, Cell, middle, run_cells, short_changes
 from rwa_sim.study.worlds import load_worlds
@@ -72,9 +73,9 @@ class Gap:
 
 def frontier_of(loaded: LoadedStudy) -> list[FrontierPoint]:
     """Liquidity against latency over the netting interval; empty if the study has no world with cycles."""
-    if CYCLE_WORLD not in loaded.study.worlds:
+    if CYCLE_WORLD not in loaded.names():
         return []
-    profile = load_worlds(loaded.study, str(loaded.path))[CYCLE_WORLD].profile
+    profile = load_worlds(loaded)[CYCLE_WORLD].profile
     if not isinstance(profile, TokenisedProfile):
         raise TypeError(f"{CYCLE_WORLD} is a tokenised world")
     market = market_of(loaded, 1)
@@ -93,7 +94,7 @@ def netting_modes(
     Empty if the reference is not a conventional world.
     """
     reference = loaded.study.reference
-    if reference not in loaded.study.conventional:
+    if reference not in loaded.names(CONVENTIONAL):
         return []
     base = short_changes(loaded, (reference,))
     changes = [base | {f"profile.{reference}.netting": mode} for mode in MODES]

@@ -111,7 +111,11 @@ def _tasks(loaded: LoadedStudy, flow: CashFlow) -> list[SeedTask]:
 def short_changes(loaded: LoadedStudy, worlds: tuple[str, ...]) -> dict[str, Any]:
     """A study of few seeds and days, with some of its worlds only."""
     changes: dict[str, Any] = {
-        "worlds": list(dict.fromkeys(worlds)),
+        "worlds": [
+            entry
+            for entry, file in zip(loaded.study.worlds, loaded.worlds, strict=True)
+            if file.name in worlds
+        ],
         "seeds": min(SEEDS, loaded.study.seeds),
         "profile": {name: dict(keys) for name, keys in loaded.study.profile.items() if name in worlds},
     }
@@ -129,7 +133,7 @@ def _applies(loaded: LoadedStudy, key: str) -> bool:
     first, _, rest = key.partition(".")
     if first == "market":
         return loaded.study.market is not None
-    return first != "profile" or rest.rpartition(".")[0] in loaded.study.worlds
+    return first != "profile" or rest.rpartition(".")[0] in loaded.names()
 
 
 def _difference(cell: Cell, metric: str, reference: str) -> float:

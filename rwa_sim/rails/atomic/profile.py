@@ -5,6 +5,7 @@ name --load_tokenised--> TokenisedProfile        profiles/tokenised/*.toml
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from pydantic import Field, model_validator
 from rwa_sim.calendars import find_calendar
 from rwa_sim.domain.calendar import BusinessCalendar
 from rwa_sim.domain.money import floor_usd6
-from rwa_sim.errors import InputError, UnknownName
+from rwa_sim.errors import UnknownName
 from rwa_sim.rails.atomic.opening import OpeningHours
 from rwa_sim.rails.market_profile import clock_range
 from rwa_sim.rails.sourced import (
@@ -27,6 +28,7 @@ from rwa_sim.rails.sourced import (
     Sourced,
     SourcedDocument,
     read_sourced,
+    replaced,
 )
 
 PROFILES = Path(__file__).parents[1] / "profiles" / "tokenised"
@@ -51,6 +53,7 @@ class TokenisedProfile(SourcedDocument):
 
     name: str
     title: str
+    as_of: date  # the day on which sources were read
     mode: Mode
 
     block_s: Sourced[Lapse]
@@ -158,14 +161,7 @@ class TokenisedProfile(SourcedDocument):
         Raises:
             InputError: a value is not one the parameter can have; names the key.
         """
-        document = self.model_dump()
-        for key, value in values.items():
-            document[key] = {"value": value, "mark": "A", "source": "set for this run"}
-        try:
-            return TokenisedProfile.model_validate(document)
-        except ValueError as error:
-            keys = ", ".join(values)
-            raise InputError(where=f"profile {self.name}", key=keys, expected=str(error)) from None
+        return replaced(self, values, f"profile {self.name}")
 
     def _hours(self, which: Literal["payment", "funding"]) -> OpeningHours:
         key = f"{which}_calendar"
