@@ -116,6 +116,9 @@ class Courier:
         while parcels:
             for parcel in parcels:
                 self._look(parcel)
+            head = self._node.head().number
+            for parcel in parcels:
+                parcel.depth = head - int(parcel.found["blockNumber"], 16) + 1 if parcel.found else 0
             late = [parcel for parcel in parcels if parcel.depth < depth]
             if not late:
                 return
@@ -139,10 +142,7 @@ class Courier:
         if was and (parcel.found is None or parcel.found["blockHash"] != was["blockHash"]):
             self.reorganised_count += 1
         if parcel.found is None:
-            parcel.depth = 0
             self._chase(parcel)
-        else:
-            parcel.depth = self._node.head().number - int(parcel.found["blockNumber"], 16) + 1
 
     def _found(self, parcel: Parcel) -> dict[str, Any] | None:
         for raw in reversed(parcel.versions):
@@ -164,11 +164,11 @@ class Courier:
             return
         for nonce in range(taken, parcel.nonce):
             self._fill(parcel.transaction, nonce)
+        if self._now() - parcel.sent_s >= self._terms.raise_fee_after_s:
+            self._raise_fee(parcel)
         if not any(self._is_known(raw) for raw in parcel.versions):
             self.resent_count += 1
             self._post(parcel.versions[-1])
-        elif self._now() - parcel.sent_s >= self._terms.raise_fee_after_s:
-            self._raise_fee(parcel)
 
     def _fill(self, transaction: Transaction, nonce: int) -> None:
         """See that a nonce before ours is on its way."""

@@ -36,7 +36,10 @@ def market_fee(node: JsonRpc, ceiling_wei: int, *, free: bool = False) -> Fee:
     if free:
         if base_wei:
             raise InputError(
-                where="engine rpc", key="free_gas", expected="a chain without fees", got=f"a base fee of {base_wei}"
+                where="engine rpc",
+                key="free_gas",
+                expected="a chain without fees",
+                got=f"a base fee of {base_wei}",
             )
         return FREE
     said = node.request("eth_maxPriorityFeePerGas", []).get("result")

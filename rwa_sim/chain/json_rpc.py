@@ -38,9 +38,7 @@ class JsonRpc:
         """
         response = self.request(method, params)
         if response.get("error"):
-            raise NodeUnreachable(
-                f"{self._who}: {method} refused: {response['error'].get('message')}"
-            )
+            raise NodeUnreachable(f"{self._who}: {method} refused: {response['error'].get('message')}")
         return response["result"]
 
     def request(self, method: str, params: list[Any]) -> dict[str, Any]:
@@ -144,7 +142,9 @@ class JsonRpc:
         error = self.request(method, params).get("error")
         said = str((error or {}).get("message", "")).lower()
         unknown = ("not found", "not supported", "not available", "not enabled", "does not exist")
-        return error is None or (error.get("code") != METHOD_NOT_FOUND and not any(w in said for w in unknown))
+        return error is None or (
+            error.get("code") != METHOD_NOT_FOUND and not any(w in said for w in unknown)
+        )
 
     def revert_data(self, tx_hash: str) -> bytes:
         """What a transaction returned, from a trace of the block it is in: same state, same timestamp."""

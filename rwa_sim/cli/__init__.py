@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from rwa_sim.cli import benchmark, cashflows, crosschain, daycount, netting, oracle, run, sweep, waterfall
+from rwa_sim.cli import (
+    benchmark,
+    cashflows,
+    crosschain,
+    daycount,
+    netting,
+    network,
+    oracle,
+    run,
+    sweep,
+    waterfall,
+)
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -25,6 +36,7 @@ daycount.register(app)
 waterfall.register(app)
 netting.register(app)
 crosschain.register(app)
+network.register(app)
 oracle.register(app)
 
 

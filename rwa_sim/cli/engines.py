@@ -5,7 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from rwa_sim.errors import InputError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rwa_sim.chain.engine import Engine
 
 GAS_IS_ESTIMATE = "gas is an estimate, mostly too low"
@@ -17,14 +21,29 @@ class EngineName(StrEnum):
     TESTER = "tester"
     ANVIL = "anvil"
     REVM = "revm"
+    RPC = "rpc"
 
 
-def open_engine(name: EngineName, seed: int) -> Engine:
-    """A fresh engine of that name; close it, or use it as a context.
+def open_engine(name: EngineName, seed: int, network: Path | None = None) -> Engine:
+    """An engine of that name, fresh but for `rpc`; close it, or use it as a context.
+
+    Args:
+        name: which.
+        seed: of the accounts; `rpc` takes them from the network file's key instead.
+        network: the network file, for `rpc` and for nothing else.
 
     Raises:
-        EnvironmentFault: what the engine needs is not installed, or does not start.
+        InputError: a network file without `rpc` or the other way round, or one that cannot be used.
+        EnvironmentFault: what the engine needs is not installed, does not start or does not answer.
     """
+    if (network is not None) != (name is EngineName.RPC):
+        raise InputError(
+            where="command line", key="--network", expected="a network file with --engine rpc, and only there"
+        )
+    if network is not None:
+        from rwa_sim.network import open_network
+
+        return open_network(network)
     if name is EngineName.ANVIL:
         from rwa_sim.chain.anvil import AnvilEngine
 

@@ -45,6 +45,9 @@ def register(app: typer.Typer) -> None:
         engine: Annotated[
             EngineName, typer.Option(help="Chain to run the contracts on.")
         ] = EngineName.TESTER,
+        network: Annotated[
+            Path | None, typer.Option(help="Network file of engine rpc: node, finality, key.")
+        ] = None,
         seed: Annotated[int | None, typer.Option(min=0, help="Replaces the scenario's seed.")] = None,
         json_output: Annotated[
             bool, typer.Option("--json", help="Print metrics as JSON instead of a table.")
@@ -61,7 +64,7 @@ def register(app: typer.Typer) -> None:
         require_folder(out)
         loaded = load_scenario(scenario, seed)
         with (
-            open_engine(engine, seed=loaded.scenario.seed) as chain,
+            open_engine(engine, loaded.scenario.seed, network) as chain,
             progress_bars(quiet or json_output) as progress,
         ):
             result = run(loaded, chain, progress)
