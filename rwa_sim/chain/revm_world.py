@@ -99,7 +99,6 @@ class World:
             Refused: it cannot begin.
         """
         self.transactions += 1
-        self.evm.reset_transient_storage()
         try:
             if to is None:
                 self._set_nonce(sender, nonce)
@@ -109,6 +108,8 @@ class World:
                 output = self.evm.message_call(sender, to, calldata=data, value=value_wei, gas=gas)
         except RuntimeError as error:
             return self._failed(str(error))
+        finally:
+            self.evm.reset_transient_storage()  # it lasts for one transaction, and the journal knows no end of one
         result = self.evm.result
         return Outcome(ok=True, data=output, gas_used=result.gas_used, logs=result.logs)
 
@@ -120,7 +121,6 @@ class World:
         """
         mark = self.evm.snapshot()
         try:
-            self.evm.reset_transient_storage()
             return True, self.evm.message_call(sender, to, calldata=data, gas=gas)
         except RuntimeError as error:
             return False, self._failed(str(error)).data

@@ -10,6 +10,7 @@ revm
 │   ├── across a move                    go back to the instance they were made in
 │   ├── an outer one                     uses up those made since
 │   └── thousands in turn                never run into the depth of calls
+├── transient storage                    ends with its transaction, though the journal does not
 ├── receipts                             say that gas is an estimate
 ├── a transaction that cannot begin      is refused; its nonce and its block are free, and so are the block's others
 ├── events by block                      refused in one line: it keeps none
@@ -152,6 +153,26 @@ def test_thousands_of_marks_in_turn_do_not_use_up_the_depth_of_calls(revm):
         revm.revert(outer)
 
     assert cash.send("mint", admin.address, 1, sender=admin).ok
+
+
+# ── transactions end ───────────────────────────────────────────────────────
+
+# with calldata: tstore(0, 1); without: log what tload(0) gives
+TRANSIENT = bytes.fromhex("36600d575f5c5f5260205fa000" + "5b60015f5d00")
+CREATION = bytes.fromhex(f"60{len(TRANSIENT):02x}600a5f3960{len(TRANSIENT):02x}5ff3") + TRANSIENT
+
+
+@pytest.mark.parametrize("engine", ["chain", "revm"])
+def test_transient_storage_ends_with_its_transaction(engine, request):
+    node = request.getfixturevalue(engine)
+    admin = node.account("admin")
+    made = node.submit([Transaction(sender=admin, to=None, data=CREATION)])[0].contract_address
+
+    write, read = (Transaction(sender=admin, to=made, data=data) for data in (b"\1", b""))
+    receipts = node.submit([write, read])
+
+    assert [receipt.ok for receipt in receipts] == [True, True]
+    assert receipts[1].logs[0].data == bytes(32)
 
 
 # ── what it says of itself ─────────────────────────────────────────────────

@@ -8,7 +8,7 @@ submit
 ├── a node that mines at once                deploys, settles, decodes refusals; one block each
 ├── a node that mines every second           the same; blocks of the node's own second
 ├── simulated time, marks, an empty block    refused in one line: others mine
-├── two senders in a list                    keep their order
+├── two senders in a list                    keep their order: the second waits for a block
 ├── finality of three blocks                 a receipt comes when two more are on top
 ├── dropped from the pool                    sent again, same bytes
 ├── reorganised away, unknown again          sent again, same bytes; counted
@@ -175,6 +175,22 @@ def test_senders_keep_their_order(automining):
     )
 
     assert [receipt.ok for receipt in receipts] == [True, True, True]
+
+
+def test_another_senders_transaction_waits_until_those_before_it_are_in_blocks():
+    with running_node("--no-mining") as node:
+        waiting = []
+
+        def next_block() -> None:
+            waiting.append(pool_size(node))
+            mine(node)
+
+        first, second, third = (nothing(wei=wei) for wei in (10**18, 1, 2))
+        fed = replace(first, to=NOBODY.address), replace(second, sender=NOBODY, to=FAUCET.address), third
+        receipts = courier(node, next_block).deliver(fed)
+
+        assert waiting == [1, 1, 1]
+        assert [receipt.block_number for receipt in receipts] == [1, 2, 3]
 
 
 # ── what a transaction may meet ────────────────────────────────────────────
