@@ -50,6 +50,13 @@ def register(app: typer.Typer) -> None:
         from rwa_sim.rails.crosschain.config import Config
         from rwa_sim.rails.crosschain.experiment import failures
 
+        if engine is EngineName.RPC:
+            raise InputError(
+                where="crosschain",
+                key="--engine",
+                expected="tester, anvil or revm: two chains of its own",
+                got="rpc",
+            )
         if json_path is not None and json_path.is_dir():
             raise InputError(where=str(json_path), key="--json", expected="a file", got="a folder")
         config = Config(
