@@ -15,6 +15,8 @@ from eth_abi.abi import decode, encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from rwa_sim.chain.abi_encoder import Encode, Unusual, encoder_of
+
 
 def type_of(item: Mapping[str, Any]) -> str:
     """The canonical ABI type of an input or output, structs spelled out."""
@@ -50,6 +52,30 @@ def encode_values(items: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> 
     return encode(
         [type_of(item) for item in items], [_plain(i, v) for i, v in zip(items, values, strict=True)]
     )
+
+
+class ValuesEncoder:
+    """`encode_values` for items that are asked for often: compiled the first time, with the same results."""
+
+    def __init__(self, items: Sequence[Mapping[str, Any]]) -> None:
+        self._items = items
+        try:
+            self._fast: Encode | None = encoder_of(items)
+        except Unusual:
+            self._fast = None
+
+    def __call__(self, values: Sequence[Any]) -> bytes:
+        """ABI-encode one value for each item.
+
+        Raises:
+            TypeError: the number of values differs from the number of items.
+        """
+        if self._fast is not None:
+            try:
+                return self._fast(values)
+            except (Unusual, TypeError):  # eth_abi takes it, or says what is wrong with it
+                pass
+        return encode_values(self._items, values)
 
 
 def decode_values(items: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from rwa_sim.chain.artifacts import Artifact, artifact
-from rwa_sim.chain.codec import decode_values, encode_values, selector_of, topic_of
+from rwa_sim.chain.codec import ValuesEncoder, decode_values, encode_values, selector_of, topic_of
 from rwa_sim.chain.engine import DEFAULT_GAS, Account, Engine, Log, Receipt, Transaction
 from rwa_sim.chain.reverts import decode_revert
 
@@ -37,6 +37,7 @@ class Interface:
         self.name = built.name
         self._functions = {e["name"]: e for e in built.abi if e["type"] == "function"}
         self._selectors = {name: selector_of(e) for name, e in self._functions.items()}
+        self._encoders: dict[str, ValuesEncoder] = {}
         self._events = {topic_of(e): e for e in built.abi if e["type"] == "event"}
         self._constructor: list[dict[str, Any]] = next(
             (e["inputs"] for e in built.abi if e["type"] == "constructor"), []
@@ -44,7 +45,9 @@ class Interface:
 
     def encode_call(self, function: str, args: tuple[Any, ...]) -> bytes:
         """Calldata of a function call."""
-        return self._selectors[function] + encode_values(self._functions[function]["inputs"], args)
+        if function not in self._encoders:
+            self._encoders[function] = ValuesEncoder(self._functions[function]["inputs"])
+        return self._selectors[function] + self._encoders[function](args)
 
     def encode_constructor(self, args: tuple[Any, ...]) -> bytes:
         """Constructor arguments as appended to the creation code."""

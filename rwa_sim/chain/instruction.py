@@ -14,10 +14,11 @@ from functools import cache
 from itertools import chain
 
 from eth_abi.abi import encode
-from eth_account import Account as EthAccount
-from eth_utils.crypto import keccak
 
+from rwa_sim.chain.codec import ValuesEncoder
 from rwa_sim.chain.engine import Account
+from rwa_sim.chain.hashing import keccak
+from rwa_sim.chain.transactions import RECOVERY_OFFSET, sign_digest
 
 INSTRUCTION_TYPE = (
     "Instruction(bytes32 tradeId,address bond,address cash,address seller,address buyer,uint128 units,"
@@ -29,7 +30,11 @@ MULTI_LEG_TYPE = (
     + LEG_TYPE
 )
 _DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-_FIELD_TYPES = [field.split(" ")[0] for field in INSTRUCTION_TYPE[len("Instruction(") : -1].split(",")]
+_FIELDS = [field.split(" ") for field in INSTRUCTION_TYPE[len("Instruction(") : -1].split(",")]
+_INSTRUCTION_TYPE_HASH = keccak(INSTRUCTION_TYPE.encode())
+_encode_instruction = ValuesEncoder(
+    [{"type": "tuple", "components": [{"type": kind, "name": name} for kind, name in _FIELDS]}]
+)
 
 
 class Mode(IntEnum):
@@ -113,9 +118,7 @@ class Cycle:
 
 def instruction_digest(instruction: Instruction, chain_id: int, dvp: str) -> bytes:
     """The EIP-712 digest: what is signed, and the instruction's id on chain."""
-    body = keccak(
-        keccak(text=INSTRUCTION_TYPE) + encode(_FIELD_TYPES, astuple(instruction)),
-    )
+    body = keccak(_INSTRUCTION_TYPE_HASH + _encode_instruction((instruction,)))
     return keccak(b"\x19\x01" + _domain_separator("DvPSettlement", "2", chain_id, dvp) + body)
 
 
@@ -127,12 +130,12 @@ def sign_instruction(instruction: Instruction, chain_id: int, dvp: str, party: A
 def multi_leg_digest(instruction: MultiLeg, chain_id: int, book: str) -> bytes:
     """The EIP-712 digest: what every giver signs, and the instruction's id on chain."""
     legs = b"".join(
-        keccak(keccak(text=LEG_TYPE) + encode(["address", "address", "address", "uint256"], astuple(leg)))
+        keccak(keccak(LEG_TYPE.encode()) + encode(["address", "address", "address", "uint256"], astuple(leg)))
         for leg in instruction.legs
     )
     times = [instruction.trade_time, instruction.settle_from, instruction.deadline]
     body = keccak(
-        keccak(text=MULTI_LEG_TYPE)
+        keccak(MULTI_LEG_TYPE.encode())
         + encode(["bytes32", "bytes32", *["uint64"] * 3], [instruction.trade_id, keccak(legs), *times])
     )
     return keccak(b"\x19\x01" + _domain_separator("MultiLegSettlement", "1", chain_id, book) + body)
@@ -171,10 +174,17 @@ def _ascending(addresses: chain[str]) -> tuple[str, ...]:
 
 
 def _sign(digest: bytes, party: Account) -> bytes:
-    return bytes(EthAccount.unsafe_sign_hash(digest, party.key).signature)
+    signature = sign_digest(digest, party.key)
+    return signature[:64] + bytes((signature[64] + RECOVERY_OFFSET,))
 
 
 @cache
 def _domain_separator(name: str, version: str, chain_id: int, contract: str) -> bytes:
-    values = [keccak(text=_DOMAIN_TYPE), keccak(text=name), keccak(text=version), chain_id, contract]
+    values = [
+        keccak(_DOMAIN_TYPE.encode()),
+        keccak(name.encode()),
+        keccak(version.encode()),
+        chain_id,
+        contract,
+    ]
     return keccak(encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], values))

@@ -9,10 +9,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from coincurve import PrivateKey
-from eth_utils.crypto import keccak
+
+from rwa_sim.chain.hashing import keccak
 
 DYNAMIC_FEE = b"\x02"
 NO_ACCESS_LIST = b"\xc0"
+RECOVERY_OFFSET = 27  # v as `ecrecover` expects it: 27 or 28
 Item = bytes | int
 
 
