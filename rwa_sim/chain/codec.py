@@ -6,9 +6,9 @@ A mapping is matched by the struct's field names; a dataclass or tuple by positi
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from eth_abi.abi import decode, encode
@@ -78,6 +78,47 @@ class ValuesEncoder:
         return encode_values(self._items, values)
 
 
+class WordsDecoder:
+    """`decode_values` for what a chain recorded: values of one word each are cut out, all else is eth_abi's.
+
+    Only for events, whose words a compiler wrote: padding is not examined.
+    """
+
+    def __init__(self, items: Sequence[Mapping[str, Any]]) -> None:
+        self._items = items
+        readers = [_reader(item["type"]) for item in items]
+        self._readers = [reader for reader in readers if reader is not None]
+        self._simple = len(self._readers) == len(items)
+
+    def __call__(self, data: bytes) -> tuple[Any, ...]:
+        """Decode one value for each item; addresses checksummed."""
+        if not self._simple or len(data) != 32 * len(self._items):
+            return decode_values(self._items, data)
+        return tuple(
+            read(data[place : place + 32])
+            for read, place in zip(self._readers, range(0, len(data), 32), strict=True)
+        )
+
+
+def _reader(kind: str) -> Callable[[bytes], Any] | None:
+    """How a value of one word is read, None for types that are not."""
+    if kind.startswith("uint") and kind[4:].isdigit():
+        return _integer
+    if kind.startswith("bytes") and kind[5:].isdigit():
+        size = int(kind[5:])
+        return lambda word: word[:size]
+    return {"address": lambda word: _checksummed(word[12:]), "bool": lambda word: word[31] == 1}.get(kind)
+
+
+def _integer(word: bytes) -> int:
+    return int.from_bytes(word, "big")
+
+
+@lru_cache(maxsize=65_536)
+def _checksummed(address: str | bytes) -> str:
+    return to_checksum_address(address)
+
+
 def decode_values(items: Sequence[Mapping[str, Any]], data: bytes) -> tuple[Any, ...]:
     """Decode one value for each item; addresses checksummed, structs as named tuples."""
     values = decode([type_of(item) for item in items], data)
@@ -108,7 +149,7 @@ def _named(item: Mapping[str, Any], value: Any) -> Any:
         parts = item["components"]
         names = tuple(part["name"] for part in parts)
         return _record(names)(*(_named(part, entry) for part, entry in zip(parts, value, strict=True)))
-    return to_checksum_address(value) if kind == "address" else value
+    return _checksummed(value) if kind == "address" else value
 
 
 @cache

@@ -7,13 +7,20 @@ bond.call("balanceOf", holder.address)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from rwa_sim.chain.artifacts import Artifact, artifact
-from rwa_sim.chain.codec import ValuesEncoder, decode_values, encode_values, selector_of, topic_of
+from rwa_sim.chain.codec import (
+    ValuesEncoder,
+    WordsDecoder,
+    decode_values,
+    encode_values,
+    selector_of,
+    topic_of,
+)
 from rwa_sim.chain.engine import DEFAULT_GAS, Account, Engine, Log, Receipt, Transaction
 from rwa_sim.chain.reverts import decode_revert
 
@@ -30,6 +37,25 @@ class Event:
         return self.fields[name]
 
 
+class EventShape:
+    """How an event of an ABI is read from a log."""
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        self.name: str = entry["name"]
+        inputs = entry["inputs"]
+        self._order = [item["name"] for item in inputs]
+        self._indexed = [(item["name"], WordsDecoder([item])) for item in inputs if item["indexed"]]
+        rest = [item for item in inputs if not item["indexed"]]
+        self._rest, self._decode_rest = [item["name"] for item in rest], WordsDecoder(rest)
+
+    def decode(self, log: Log) -> Event:
+        """The event in a log of this shape; fields in the order of the ABI."""
+        values = dict(zip(self._rest, self._decode_rest(log.data), strict=True))
+        for (name, decode), topic in zip(self._indexed, log.topics[1:], strict=True):
+            values[name] = decode(topic)[0]
+        return Event(log.address, self.name, {name: values[name] for name in self._order})
+
+
 class Interface:
     """Selectors and topics of one ABI."""
 
@@ -38,7 +64,7 @@ class Interface:
         self._functions = {e["name"]: e for e in built.abi if e["type"] == "function"}
         self._selectors = {name: selector_of(e) for name, e in self._functions.items()}
         self._encoders: dict[str, ValuesEncoder] = {}
-        self._events = {topic_of(e): e for e in built.abi if e["type"] == "event"}
+        self._events = {topic_of(e): EventShape(e) for e in built.abi if e["type"] == "event"}
         self._constructor: list[dict[str, Any]] = next(
             (e["inputs"] for e in built.abi if e["type"] == "constructor"), []
         )
@@ -60,17 +86,13 @@ class Interface:
 
     def decode_log(self, log: Log) -> Event | None:
         """The event in a log, None if this ABI does not know it."""
-        entry = self._events.get(log.topics[0]) if log.topics else None
-        if entry is None:
-            return None
-        indexed = [item for item in entry["inputs"] if item["indexed"]]
-        rest = [item for item in entry["inputs"] if not item["indexed"]]
-        values = dict(zip((i["name"] for i in rest), decode_values(rest, log.data), strict=True))
-        for item, topic in zip(indexed, log.topics[1:], strict=True):
-            values[item["name"]] = decode_values([item], topic)[0]
-        return Event(
-            log.address, entry["name"], {item["name"]: values[item["name"]] for item in entry["inputs"]}
-        )
+        shape = self._events.get(log.topics[0]) if log.topics else None
+        return None if shape is None else shape.decode(log)
+
+    def name_of(self, log: Log) -> str | None:
+        """The name of the event in a log, None if this ABI does not know it."""
+        shape = self._events.get(log.topics[0]) if log.topics else None
+        return None if shape is None else shape.name
 
 
 @cache
@@ -130,8 +152,10 @@ class Contract:
         """This contract's events in receipts, in order, all or of one name."""
         for receipt in [receipts] if isinstance(receipts, Receipt) else receipts:
             for log in receipt.logs:
-                event = self._interface.decode_log(log) if log.address == self.address else None
-                if event is not None and name in (None, event.name):
+                if log.address != self.address or name not in (None, self._interface.name_of(log)):
+                    continue
+                event = self._interface.decode_log(log)
+                if event is not None:
                     yield event
 
 

@@ -1,10 +1,12 @@
-"""Compiled ABI encoding is that of eth_abi.
+"""Compiled ABI encoding, and the reading of events, are those of eth_abi.
 
 ValuesEncoder
 ├── given any types and values of them         the bytes of eth_abi
 ├── given every function of every contract     compiles, or leaves it to eth_abi
 ├── a struct as dataclass, mapping, sequence   the same bytes
 └── a value that does not fit                  the error that eth_abi raises
+WordsDecoder
+└── given any types and values of them         the values of eth_abi, addresses checksummed
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 
 from rwa_sim.chain import artifacts
 from rwa_sim.chain.abi_encoder import Unusual, encoder_of
-from rwa_sim.chain.codec import ValuesEncoder, encode_values, type_of
+from rwa_sim.chain.codec import ValuesEncoder, WordsDecoder, decode_values, encode_values, type_of
 
 LEAVES = {
     "address": st.binary(min_size=20, max_size=20).map(to_checksum_address),
@@ -59,6 +61,14 @@ def test_any_arguments_are_encoded_as_by_the_library(given_arguments):
     items, values = given_arguments
 
     assert ValuesEncoder(items)(values) == encode([type_of(item) for item in items], values)
+
+
+@given(arguments())
+def test_what_a_chain_recorded_is_read_as_by_the_library(given_arguments):
+    items, values = given_arguments
+    data = encode([type_of(item) for item in items], values)
+
+    assert WordsDecoder(items)(data) == decode_values(items, data)
 
 
 def test_nearly_every_function_of_the_contracts_compiles():
