@@ -8,8 +8,9 @@ ORDER     Transactions of one list keep their order: one of another sender is se
           blocks. A reorganisation within the finality depth may still change the order between senders.
 NONCES    Counted here from what the node knows. What was sent is kept, so that a gap that a reorganisation
           tears is filled with the same bytes; one that somebody else left is filled with a transfer of nothing.
-FEES      EIP-1559. Whoever waits too long is sent again with a fee a tenth higher or more, never above the
-          ceiling; all versions of a transaction have one nonce, so one of them at most is ever executed.
+FEES      EIP-1559. Whoever waits too long, and whoever waits before him, is sent again with a fee a tenth
+          higher or more, never above the ceiling. All versions of a transaction have one nonce, so that one of
+          them at most is ever executed.
 TIME-OUT  What is not final in time is refused in one line that says how far it came. It may still happen.
 """
 
@@ -17,57 +18,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 from rwa_sim.chain.engine import Receipt, Transaction
 from rwa_sim.chain.fees import Fee, market_fee, raised
 from rwa_sim.chain.json_rpc import JsonRpc
+from rwa_sim.chain.parcel import DeliveryTerms, Parcel
 from rwa_sim.chain.transactions import hash_of, sign_transaction
 from rwa_sim.errors import TransactionRefused
 
 HARMLESS = ("already known", "already imported", "known transaction", "nonce too low", "underpriced")
 PLAIN_TRANSFER_GAS = 21_000
 MOST_KEPT = 4_096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryTerms:
-    """How patiently and how dearly.
-
-    Attributes:
-        chain_id: of the chain; part of every signature.
-        finality_blocks: blocks, the transaction's own included, until it counts.
-        timeout_s: seconds until everything sent together must be final.
-        raise_fee_after_s: seconds without a block after which the fee is raised.
-        max_fee_wei: most that is offered for a unit of gas.
-        free_gas: the chain takes no fee.
-        poll_s: seconds between two looks.
-        traced: the node traces refused transactions.
-    """
-
-    chain_id: int
-    finality_blocks: int
-    timeout_s: int
-    raise_fee_after_s: int
-    max_fee_wei: int
-    free_gas: bool = False
-    poll_s: float = 0.25
-    traced: bool = True
-
-
-@dataclass(slots=True)
-class Parcel:
-    """One transaction on its way: every version that was sent, and the block it was last seen in."""
-
-    transaction: Transaction
-    nonce: int
-    fee: Fee
-    sent_s: float
-    versions: list[bytes] = field(default_factory=list)
-    found: dict[str, Any] | None = None
-    depth: int = 0
 
 
 class Courier:
@@ -89,7 +53,7 @@ class Courier:
     ) -> None:
         self._node, self._terms, self._now, self._sleep = node, terms, now, sleep
         self._next: dict[str, int] = {}
-        self._sent: dict[tuple[str, int], bytes] = {}
+        self._sent: dict[tuple[str, int], Parcel] = {}
         self.resent_count = self.raised_count = self.reorganised_count = 0
 
     def deliver(self, transactions: Sequence[Transaction]) -> list[Receipt]:
@@ -163,26 +127,28 @@ class Courier:
                 )
             return
         for nonce in range(taken, parcel.nonce):
-            self._fill(parcel.transaction, nonce)
+            before = self._sent.get((address, nonce)) or self._filler(parcel.transaction, nonce)
+            if before is not None:
+                self._hurry(before)
+        self._hurry(parcel)
+
+    def _filler(self, transaction: Transaction, nonce: int) -> Parcel | None:
+        """A transfer of nothing for a nonce that was not sent from here; None if it is on its way all the same."""
+        address = transaction.sender.address
+        if self._node.nonce(address, pending=True) > nonce:
+            return None
+        nothing = replace(transaction, to=address, data=b"", gas=PLAIN_TRANSFER_GAS, value_wei=0)
+        parcel = Parcel(nothing, nonce, self._market_fee(), self._now())
+        self._offer(parcel, first=False)
+        return parcel
+
+    def _hurry(self, parcel: Parcel) -> None:
+        """Raise the fee of what waits too long, send again what the node has lost."""
         if self._now() - parcel.sent_s >= self._terms.raise_fee_after_s:
             self._raise_fee(parcel)
         if not any(self._is_known(raw) for raw in parcel.versions):
             self.resent_count += 1
             self._post(parcel.versions[-1])
-
-    def _fill(self, transaction: Transaction, nonce: int) -> None:
-        """See that a nonce before ours is on its way."""
-        address = transaction.sender.address
-        raw = self._sent.get((address, nonce))
-        if raw is None:
-            if self._node.nonce(address, pending=True) > nonce:
-                return  # on its way, though not from here
-            nothing = replace(transaction, to=address, data=b"", gas=PLAIN_TRANSFER_GAS, value_wei=0)
-            raw = self._sign(nothing, nonce, self._market_fee())
-            self._keep(address, nonce, raw)
-        if not self._is_known(raw):
-            self.resent_count += 1
-            self._post(raw)
 
     def _raise_fee(self, parcel: Parcel) -> None:
         fee = raised(parcel.fee, self._market_fee(), self._terms.max_fee_wei)
@@ -201,7 +167,7 @@ class Courier:
             self._next.pop(transaction.sender.address, None)
             raise self._refusal(transaction, self._why(transaction, parcel.fee, said))
         parcel.versions.append(raw)
-        self._keep(transaction.sender.address, parcel.nonce, raw)
+        self._keep(parcel)
 
     def _post(self, raw: bytes) -> str:
         """Offer bytes to the node; what it objects, "" if nothing or if it has them already."""
@@ -212,8 +178,8 @@ class Courier:
     def _is_known(self, raw: bytes) -> bool:
         return self._node.rpc("eth_getTransactionByHash", [hash_of(raw)]) is not None
 
-    def _keep(self, address: str, nonce: int, raw: bytes) -> None:
-        self._sent[address, nonce] = raw
+    def _keep(self, parcel: Parcel) -> None:
+        self._sent[parcel.transaction.sender.address, parcel.nonce] = parcel
         if len(self._sent) > MOST_KEPT:
             self._sent.pop(next(iter(self._sent)))
 

@@ -10,7 +10,7 @@ from rwa_sim.chain.engine import CallResult, Head, Log, Receipt
 from rwa_sim.errors import NodeUnreachable
 
 REQUEST_TIMEOUT_S = 60
-METHOD_NOT_FOUND = -32601
+METHOD_NOT_FOUND, METHOD_NOT_ENABLED = -32601, -32604  # the second is Besu's
 
 
 class JsonRpc:
@@ -140,11 +140,7 @@ class JsonRpc:
     def offers(self, method: str, params: list[Any]) -> bool:
         """Whether the node knows a method; asked with parameters that change nothing."""
         error = self.request(method, params).get("error")
-        said = str((error or {}).get("message", "")).lower()
-        unknown = ("not found", "not supported", "not available", "not enabled", "does not exist")
-        return error is None or (
-            error.get("code") != METHOD_NOT_FOUND and not any(w in said for w in unknown)
-        )
+        return error is None or error.get("code") not in (METHOD_NOT_FOUND, METHOD_NOT_ENABLED)
 
     def revert_data(self, tx_hash: str) -> bytes:
         """What a transaction returned, from a trace of the block it is in: same state, same timestamp."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rwa_sim.chain.engine import CallResult, Head, Log, Receipt, Transaction
-from rwa_sim.chain.json_rpc import JsonRpc
+from rwa_sim.chain.json_rpc import JsonRpc, shown
 from rwa_sim.chain.signing import SigningEngine
 from rwa_sim.errors import NodeUnreachable, TransactionRefused
 
@@ -68,6 +68,6 @@ class NodeEngine(SigningEngine):
         receipt = self._node.receipt(tx_hash, timestamp_s=self._head.timestamp_s)
         if receipt is None:
             raise NodeUnreachable(
-                f"engine {self.name} at {self._node.url}: expected a receipt for {tx_hash}, got none"
+                f"engine {self.name} at {shown(self._node.url)}: expected a receipt for {tx_hash}, got none"
             )
         return receipt

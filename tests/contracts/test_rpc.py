@@ -4,6 +4,7 @@ connect
 ├── no node at the address                   one line, without the path of the address
 ├── another chain                            refused
 ├── a clock that cannot be taken over        refused
+├── a node with traces, or without           is asked for one; without, a receipt's own reason is decoded
 submit
 ├── a node that mines at once                deploys, settles, decodes refusals; one block each
 ├── a node that mines every second           the same; blocks of the node's own second
@@ -15,6 +16,7 @@ submit
 ├── reorganised after it was final           the next transaction brings it back, no nonce is skipped
 ├── a gap that somebody else left            filled with a transfer of nothing
 ├── a base fee that rises past the offer     the fee is raised, the same nonce is mined once
+├── one that timed out                       is hurried by the next transaction of its account
 ├── a base fee above the ceiling             one line with both figures when time is up
 ├── no gas money, too little gas             one line, nonce free
 ├── the account used by somebody else        one line
@@ -33,9 +35,10 @@ from dataclasses import replace
 import pytest
 
 from rwa_sim.chain.anvil import find_anvil
-from rwa_sim.chain.courier import Courier, DeliveryTerms
+from rwa_sim.chain.courier import Courier
 from rwa_sim.chain.engine import CHAIN_ID, Account, Transaction
 from rwa_sim.chain.json_rpc import JsonRpc
+from rwa_sim.chain.parcel import DeliveryTerms
 from rwa_sim.chain.rpc import GWEI, NodeTerms, RpcEngine
 from rwa_sim.chain.signing import FAUCET_LABEL, derive_account
 from rwa_sim.chain.transactions import hash_of
@@ -113,6 +116,43 @@ def test_a_clock_that_cannot_be_taken_over_is_refused(automining, monkeypatch):
 
     with pytest.raises(InputError, match="engine rpc: travel: expected blocks at chosen seconds"):
         RpcEngine(terms(automining, travel=True), OPERATOR)
+
+
+@pytest.mark.parametrize(
+    ("answer", "offered"),
+    [
+        ({"result": None}, True),
+        ({"error": {"code": -32000, "message": "transaction not found"}}, True),
+        ({"error": {"code": -32601, "message": "the method does not exist/is not available"}}, False),
+        ({"error": {"code": -32604, "message": "Method not enabled"}}, False),
+    ],
+    ids=["Besu, unknown hash", "geth, unknown hash", "geth without debug", "Besu without DEBUG"],
+)
+def test_whether_a_node_traces_is_asked_without_a_transaction(automining, monkeypatch, answer, offered):
+    usual = JsonRpc.request
+
+    def request(node: JsonRpc, method: str, params: list[object]) -> dict[str, object]:
+        return answer if method.startswith("debug_") else usual(node, method, params)
+
+    monkeypatch.setattr(JsonRpc, "request", request)
+
+    assert RpcEngine(terms(automining), OPERATOR).capabilities.revert_data is offered
+
+
+def test_without_traces_a_receipts_own_reason_is_decoded(automining):
+    """Besu's `revertReason`; without it a refusal has no data."""
+    raw = {
+        "status": "0x0",
+        "blockNumber": "0x0",
+        "transactionHash": "0x1",
+        "gasUsed": "0x1",
+        "logs": [],
+        "revertReason": "0x4e487b71",
+    }
+
+    assert automining.receipt_of(raw, traced=False).revert_data.hex() == "4e487b71"
+    del raw["revertReason"]
+    assert automining.receipt_of(raw, traced=False).revert_data == b""
 
 
 # ── a node that mines by itself ────────────────────────────────────────────
@@ -289,6 +329,24 @@ def test_a_fee_is_raised_when_the_base_fee_rises_past_it():
         assert sender.raised_count >= 1
         assert node.nonce(FAUCET.address) == 1
         assert node.balance_wei(NOBODY.address) == 1, "all versions are one payment"
+
+
+def test_one_that_timed_out_is_hurried_by_the_next_of_its_account():
+    with running_node("--no-mining") as node:
+
+        def next_block() -> None:
+            node.rpc("anvil_setNextBlockBaseFeePerGas", [hex(20 * GWEI)])
+            mine(node)
+
+        sender = courier(node, next_block, raise_fee_after_s=30, timeout_s=5)
+        with pytest.raises(TransactionRefused, match="got no block at nonce 0"):
+            sender.deliver([nothing(wei=1)])
+        sender._terms = replace(sender._terms, raise_fee_after_s=2, timeout_s=60)
+
+        sender.deliver([nothing(wei=2)])
+
+        assert node.nonce(FAUCET.address) == 2
+        assert node.balance_wei(NOBODY.address) == 3
 
 
 def test_a_base_fee_above_the_ceiling_is_one_line_when_time_is_up():
