@@ -18,7 +18,7 @@ from rwa_sim.domain.money import USD6
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:"
 ISSUER = "rwa-sim"  # who defines the proprietary identifiers
 CURRENCY, DECIMALS = "USD", 2  # ISO 4217 gives the dollar two
-CENT_USD6 = USD6 // 10**DECIMALS
+CENT_USD6: int = USD6 // 10**DECIMALS
 NOT_PROVIDED = "NOTPROVIDED"
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2

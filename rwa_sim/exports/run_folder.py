@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STORE, MANIFEST = "run.duckdb", "manifest.json"
 ROWS_AT_ONCE = 1000
 
-R = TypeVar("R")
+R = TypeVar("R", Trade, CouponRecord, "Collection", "Receipt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,5 +165,6 @@ def _manifest(path: Path) -> tuple[str, str]:
 
 
 def _record(kind: type[R], row: Sequence[Any]) -> R:
-    names = (f.name for f in fields(kind))  # type: ignore[arg-type]  every caller names a dataclass
+    """A dataclass from a row whose columns are its fields, in order."""
+    names = (f.name for f in fields(kind))
     return kind(**dict(zip(names, row, strict=True)))

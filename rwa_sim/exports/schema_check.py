@@ -59,7 +59,7 @@ def schemas_in(folder: Path, versions: Iterable[str]) -> SchemaCheck:
 def _target_namespace(path: Path) -> str:
     try:
         for _, element in ElementTree.iterparse(path, events=("start",)):  # noqa: S314  the user's own file
-            return element.get("targetNamespace", "")
+            return str(element.get("targetNamespace", ""))
     except ElementTree.ParseError as fault:
         raise InputError(where=str(path), expected="an XML schema", got=_first_line(fault)) from None
     return ""
