@@ -7,7 +7,7 @@ rwa-sim export
 │   ├── our reader         reads every credit back, with the same total
 │   └── pyiso20022         parses every one, if it is installed (generated from the schema of camt.054.001.08)
 ├── sese.023, sese.025     python-iso20022 knows every element, if it is installed (generated from a later version)
-├── docs/iso20022.md       lists exactly the elements that the messages have
+├── docs/iso20022.md       lists exactly the elements that the messages have, and options there are
 ├── --json                 is the summary file
 ├── --xsd                  a fault is a line and exit code 1; the messages are there
 └── bad input              exit 2, one line, nothing written
@@ -178,6 +178,14 @@ def leaves(element: ElementTree.Element, path: str = "") -> list[str]:
     if not len(element):
         return [path]
     return [leaf for child in element for leaf in leaves(child, f"{path}/{child.tag}".lstrip("/"))]
+
+
+def test_the_page_names_the_options_of_the_command():
+    block = (ROOT / "docs" / "iso20022.md").read_text("utf-8").partition("```\n")[2].partition("\n```")[0]
+    helped = rwa_sim("export", "--help", env={"COLUMNS": "200"}).stdout
+
+    line = next(line for line in block.splitlines() if line.startswith("rwa-sim export"))
+    assert [option for option in re.findall(r"--[a-z]+", line) if option not in helped] == []
 
 
 def test_exported_table_is_the_table_of_the_run(run, exported):

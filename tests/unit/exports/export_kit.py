@@ -28,7 +28,7 @@ PAYMENTS = (
     (1, "A", "coupon", 1, "alice", 60, 333_333_333, "paid", T0 + 1000),
     (1, "A", "coupon", 1, HOSTILE, 40, 222_222_222, "paid", T0 + 1000),
     (2, "A", "coupon", 2, "alice", 60, 9_999, "paid", T0 + 2000),
-    (2, "A", "coupon", 2, "carol", 40, 6_666, "parked", T0 + 2000),
+    (2, "A", "coupon", 2, "carol", 40, 66_660_000, "parked", T0 + 2000),
     (2, "A", "arrears", 1, "alice", 60, 2_000_001, "paid", T0 + 2000),
     (2, "A", "coupon", 3, "alice", 60, 0, "paid", T0 + 2000),
 )
