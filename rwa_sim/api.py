@@ -24,6 +24,9 @@ from rwa_sim.errors import Reverted, RwaError
 from rwa_sim.results.write import compute_results, write_results
 from rwa_sim.scenario import load_scenario
 from rwa_sim.simulation import RunResult, run
+from rwa_sim.study.document import load_study
+from rwa_sim.study.result import StudyResult
+from rwa_sim.study.runner import run_study
 
 __all__ = [
     "Account",
@@ -53,6 +56,7 @@ __all__ = [
     "SignedReport",
     "Step",
     "StepKind",
+    "StudyResult",
     "TesterEngine",
     "Trade",
     "Trigger",
@@ -63,7 +67,9 @@ __all__ = [
     "deploy_deal",
     "derive_account",
     "load_scenario",
+    "load_study",
     "run",
+    "run_study",
     "sign_instruction",
     "signer_addresses",
     "usd_text",

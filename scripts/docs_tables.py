@@ -65,6 +65,10 @@ GAS_ROWS: tuple[tuple[str, str, str, int | None], ...] = (
     ("DvP, a trade in a batch of 50, all pairs distinct", "gas_dvp_many", "batch, distinct", 80_000),
     ("netting cycle, each of 50 instructions, 10 participants", "gas_dvp_many", "netted", 25_000),
     ("the same with the matching", "gas_dvp_many", "netted, with matching", None),
+    ("netting cycle, each of 50 dropped", "gas_model", "netted, dropped", None),
+    ("DvP refused, seller short of units", "gas_model", "settle, seller short", None),
+    ("DvP refused, buyer short of cash", "gas_model", "settle, buyer short", None),
+    ("units held and released, two transactions", "gas_model", "hold and release", None),
     (
         "coupon declared and funded, 10 holders or 600",
         "gas_budgets",

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from rwa_sim.study.document import LoadedStudy
     from rwa_sim.study.runner import Progress
 
-TABLE_KEYS = (  # columns of the terminal's table; the page has all
-    "latency_p50_s",
-    "fail_rate_value",
-    "liquidity_upper_share",
-    "explicit_cost_bp",
-    "all_in_cost_bp",
-    "coupon_latency_p50_s",
-    "lifecycle_s",
-)
+SHOWN = {  # columns of the terminal's table; the page has every metric
+    "latency_p50_s": "latency",
+    "fail_rate_value": "fails",
+    "liquidity_upper_share": "liquidity",
+    "explicit_cost_bp": "cost [bp]",
+    "all_in_cost_bp": "all in [bp]",
+    "coupon_latency_p50_s": "coupon",
+    "lifecycle_s": "life cycle",
+}
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,12 @@ def register(app: typer.Typer) -> None:
             int,
             typer.Option(min=0, max=5_000, help="Trades to execute on a chain and hold the model against."),
         ] = 40,
-        sensitivity: Annotated[bool, typer.Option(help="Tornado and frontier besides.")] = True,
+        trades: Annotated[
+            bool, typer.Option("--trades", help="The first seed trade by trade as well, CSV and Parquet.")
+        ] = False,
+        sensitivity: Annotated[
+            bool, typer.Option(help="Tornado, frontier, netting modes and queues besides.")
+        ] = True,
         json_output: Annotated[
             bool, typer.Option("--json", help="Print the results as JSON instead of a table.")
         ] = False,
@@ -66,7 +71,7 @@ def register(app: typer.Typer) -> None:
         with progress_bars(quiet or json_output) as progress:
             report = make_report(loaded, progress, processes, sample, sensitivity=sensitivity)
             progress("writing", 0, 1)
-            write_study(report, out)
+            write_study(report, out, trades=trades)
             progress("writing", 1, 1)
         if json_output:
             typer.echo(json.dumps(study_json(report), indent=2, ensure_ascii=False))
@@ -81,28 +86,28 @@ def make_report(
     from rwa_sim.results.study_page import StudyReport
     from rwa_sim.study.audit import ATOMIC, RIVAL, audit, gains_and_losses, speed_ratios
     from rwa_sim.study.chain_sample import check_on_chain
-    from rwa_sim.study.runner import run_study
-    from rwa_sim.study.sensitivity import CYCLE_WORLD, frontier, tornado
+    from rwa_sim.study.liquidity import frontier_of, gaps, netting_modes, queue_levels
+    from rwa_sim.study.runner import market_of, run_study
+    from rwa_sim.study.sensitivity import tornado
 
     result = run_study(loaded, progress, processes)
     worlds, base = result.worlds, loaded.study.reference
     new = ATOMIC if ATOMIC in worlds else worlds[-1]
-    both = sensitivity and ATOMIC in worlds and base != ATOMIC
-    bars = tornado(loaded, progress=progress, processes=processes) if both else []
-    points = (
-        frontier(loaded, progress, processes) if sensitivity and {ATOMIC, CYCLE_WORLD} <= {*worlds} else []
-    )
-    checked = check_on_chain(loaded, sample, progress).text() if sample and ATOMIC in worlds else ""
+    market = market_of(loaded, 1)
+    turned = sensitivity and ATOMIC in worlds and base != ATOMIC
     return StudyReport(
         result=result,
         claims=audit(result),
         ratios=speed_ratios(result, base, new),
         losses=gains_and_losses(result, [base, *(world for world in (RIVAL, new) if world in worlds)]),
-        bars=bars,
-        points=points,
+        bars=tornado(loaded, progress=progress, processes=processes) if turned else [],
+        points=frontier_of(loaded) if sensitivity else [],
+        netting=netting_modes(loaded, progress, processes) if sensitivity else [],
+        queue=queue_levels(market) if sensitivity else [],
+        gaps=gaps(market) if sensitivity else [],
         base=base,
         new=new,
-        checked=checked,
+        checked=check_on_chain(loaded, sample, progress).text() if sample and ATOMIC in worlds else "",
     )
 
 
@@ -124,7 +129,7 @@ def _print(report: StudyReport, out: Path) -> None:
     from rich.table import Table
 
     from rwa_sim.results.metrics import metric_named
-    from rwa_sim.results.summary import cell, shown_unit
+    from rwa_sim.results.summary import cell
 
     result = report.result
     study = result.loaded.study
@@ -133,16 +138,13 @@ def _print(report: StudyReport, out: Path) -> None:
         f"{study.title} · {len(result.seeds)} seeds x {result.seeds[0].trades:,} trades · seed {study.seed}",
         markup=False,
     )
-    shown = [metric_named(key) for key in TABLE_KEYS if key in {metric.key for metric in result.metrics}]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("world (medians over seeds)")
-    for metric in shown[:7]:
-        table.add_column(
-            f"{metric.label} [{shown_unit(metric.unit)}]".replace(" []", "").replace("[", r"\["),
-            justify="right",
-        )
+    table.add_column("medians over the seeds")
+    for head in SHOWN.values():
+        table.add_column(head.replace("[", r"\["), justify="right")
     for world in result.worlds:
-        table.add_row(world, *(cell(metric.unit, result.middle(world, metric.key)) for metric in shown[:7]))
+        cells = [cell(metric_named(key).unit, result.middle(world, key)) for key in SHOWN]
+        table.add_row(world, *cells)
     console.print(table)
     for claim in report.claims:
         console.print(f"{claim.claim}: {claim.verdict} ({claim.measured})", markup=False)

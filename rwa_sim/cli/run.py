@@ -110,12 +110,16 @@ def _engine(name: EngineName, seed: int) -> Iterator[Engine]:
 def progress_bars(hidden: bool) -> Iterator[Progress]:
     """A bar for each stage on a terminal, nothing elsewhere."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description:18}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
     console = Console(stderr=True)
     with Progress(
-        *columns, TimeElapsedColumn(), console=console, disable=hidden or not console.is_terminal
+        *columns,
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=hidden or not console.is_terminal,
     ) as bars:
         tasks: dict[str, TaskID] = {}
 

@@ -8,14 +8,17 @@ from html import escape
 
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd6_from_decimal, usd_text
+from rwa_sim.rails.atomic.frontier import FrontierPoint
 from rwa_sim.results.costs import PARTS
 from rwa_sim.results.html import assumption_tables, bullets, cards, figure_section, page, section, table
 from rwa_sim.results.metrics import Metric, Value
 from rwa_sim.results.study_plots import study_figures
 from rwa_sim.results.summary import cell, duration_text, shown_unit
 from rwa_sim.study.audit import NOT_COUNTED, Claim, Loss, Ratio
+from rwa_sim.study.liquidity import Gap, NettingRow, QueuePoint
+from rwa_sim.study.origination import origination_stages
 from rwa_sim.study.result import StudyResult
-from rwa_sim.study.sensitivity import Bar, FrontierPoint
+from rwa_sim.study.sensitivity import Bar
 
 NOT_SHOWN = (
     "Prices, spreads and liquidity of the market itself: every world gets the same tape at the same prices.",
@@ -38,6 +41,9 @@ class StudyReport:
     losses: Sequence[Loss]
     bars: Sequence[Bar]
     points: Sequence[FrontierPoint]
+    netting: Sequence[NettingRow]
+    queue: Sequence[QueuePoint]
+    gaps: Sequence[Gap]
     base: str
     new: str
     checked: str
@@ -46,7 +52,7 @@ class StudyReport:
 def render_study(report: StudyReport) -> str:
     """The whole page as HTML."""
     result = report.result
-    figures = study_figures(result, report.bars, report.points, report.base, report.new)
+    figures = study_figures(result, report.bars, report.points, report.queue, report.base, report.new)
     parts = [
         _header(report),
         *([section("What is claimed, and what was measured", _claims(report))] if report.claims else []),
@@ -54,7 +60,9 @@ def render_study(report: StudyReport) -> str:
         section("Every metric, every world", metric_table(result)),
         *(figure_section(number, *entry) for number, entry in enumerate(figures)),
         section("Cost of a trade by part", _costs(result)),
+        *([section("What netting would do for the reference", _netting(report))] if report.netting else []),
         section("Facts of the worlds", _facts(result)),
+        section("Before the first trade", _origination()),
         section("What this study does not show", bullets(NOT_SHOWN)),
         section("Assumptions", assumption_tables(result.assumptions.items())),
         section("How to rebuild these figures", _rebuild(result)),
@@ -161,6 +169,41 @@ def _costs(result: StudyResult) -> str:
     return note + table(("world", *PARTS), rows, range(1, len(PARTS) + 1))
 
 
+def _netting(report: StudyReport) -> str:
+    rows = [
+        (
+            row.mode,
+            f"{100 * row.liquidity_upper_share:.1f} %",
+            f"{100 * row.liquidity_lower_share:.1f} %",
+            f"{100 * row.fail_rate_value:.2f} %",
+            f"{row.fees_and_penalties_bp:.4f}",
+            f"{row.margin_cost_bp:.4f}",
+            f"{row.all_in_cost_bp:.4f}",
+        )
+        for row in report.netting
+    ]
+    heads = (
+        "netting",
+        "liquidity, upper bound",
+        "lower bound",
+        "fails by value",
+        "fees and penalties, bp",
+        "margin, bp",
+        "all in, bp",
+    )
+    gap = "; ".join(
+        f"{row.rule} settles {100 * row.mean:.1f} % of the best possible value (worst {100 * row.worst:.1f} %)"
+        for row in report.gaps
+    )
+    count = report.gaps[0].queues if report.gaps else 0
+    return (
+        f"<p>{escape(report.base)} gross, netted by pair, and through a central counterparty with margin. "
+        "Private ABS are not cleared; this is what it would take.</p>"
+        + table(heads, rows, range(1, 7))
+        + (f"<p>Gridlock: of {count} small queues, {escape(gap)}.</p>" if count else "")
+    )
+
+
 def _facts(result: StudyResult) -> str:
     notional_usd6 = usd6_from_decimal(result.loaded.study.cost.notional_usd)
     rows = []
@@ -188,6 +231,18 @@ def _facts(result: StudyResult) -> str:
     )
     note = f"<p>Stated by the profiles, not measured. Costs of the issue are on {usd_text(notional_usd6, 0)} USD.</p>"
     return note + table(heads, rows, range(2, 7))
+
+
+def _origination() -> str:
+    stages = origination_stages()
+    rows = [(s.name, str(s.conventional_days), str(s.tokenised_days), s.mark, s.source) for s in stages]
+    sums = [
+        sum(days) for days in zip(*((s.conventional_days, s.tokenised_days) for s in stages), strict=True)
+    ]
+    rows.append(("in all", str(sums[0]), str(sums[1]), "P", "Securitization and Structured Finance, ch. 6"))
+    heads = ("stage", "conventional, days", "tokenised, days", "mark", "source")
+    note = "<p>Origination as the shipped profiles take it. Equal columns are the honest null.</p>"
+    return note + table(heads, rows, (1, 2), (4,))
 
 
 def _rebuild(result: StudyResult) -> str:

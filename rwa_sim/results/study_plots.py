@@ -7,20 +7,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rwa_sim.domain.money import USD6
+from rwa_sim.rails.atomic.frontier import FrontierPoint
 from rwa_sim.results.costs import PARTS
 from rwa_sim.results.plots import COLOURS, LAYOUT, SECOND_TICKS
 from rwa_sim.results.summary import duration_text
 from rwa_sim.study.audit import RIVAL
+from rwa_sim.study.liquidity import QueuePoint
 from rwa_sim.study.result import StudyResult
-from rwa_sim.study.sensitivity import CYCLE_WORLD, Bar, FrontierPoint
+from rwa_sim.study.sensitivity import CYCLE_WORLD, Bar
 
 PALETTE = (*COLOURS, "#334155", "#db2777")
 HOUR_S, DAY_S = 3_600, 86_400
+STAGES = ("signed", "allocated", "affirmed", "matched", "settlement date opens", "final", "given up")
 NO_INTERVAL = "none: every trade by itself"
 
 
 def study_figures(
-    result: StudyResult, bars: Sequence[Bar], points: Sequence[FrontierPoint], base: str, new: str
+    result: StudyResult,
+    bars: Sequence[Bar],
+    points: Sequence[FrontierPoint],
+    queue: Sequence[QueuePoint],
+    base: str,
+    new: str,
 ) -> list[tuple[str, str, Any]]:
     """(title, what it shows, figure) in reading order; what was not computed is left out."""
     figures = [
@@ -55,7 +63,8 @@ def study_figures(
         ),
         (
             "One trade's life",
-            f"The same trade in {base} and in {new}, first seed; hours since the trade was agreed, logarithmic.",
+            "The same trade in every world, first seed, each stage named by what ends it; time since the trade was "
+            "agreed, logarithmic.",
             _life(result),
         ),
     ]
@@ -65,8 +74,18 @@ def study_figures(
             (
                 "Liquidity against latency",
                 "Netting over longer intervals needs less cash and takes longer: the choice that atomic settlement "
-                "makes for its users. Each point is one interval.",
+                "makes for its users. Each point is one interval; everybody holds enough for nothing to be refused.",
                 _frontier(points),
+            ),
+        )
+    if queue:
+        figures.insert(
+            3,
+            (
+                "A queue short of liquidity",
+                "The tape's payments in a payment system whose participants hold a part of what would let nothing "
+                "wait (100 % is the upper bound). Delay is value x time waited over the most possible.",
+                _queue(queue),
             ),
         )
     if bars:
@@ -175,16 +194,17 @@ def _life(result: StudyResult) -> Any:
     import plotly.graph_objects as go
 
     names = list(result.worlds)[::-1]
+    lives = {world: result.seeds[0].details[world].life for world in names}
     figure = go.Figure()
-    for name, colour in (("until intended", PALETTE[0]), ("late", PALETTE[3])):
+    for stage, colour in zip(STAGES, PALETTE, strict=False):
         widths, starts = [], []
         for world in names:
-            life = result.seeds[0].details[world].life
-            step = next((step for step in life if step.name == name), None)
-            first_s = life[0].start_s
-            starts.append(max(1, step.start_s - first_s) / HOUR_S if step else 0)
-            widths.append((step.end_s - step.start_s) / HOUR_S if step else 0)
-        figure.add_bar(y=names, x=widths, base=starts, name=name, orientation="h", marker={"color": colour})
+            first_s = lives[world][0].start_s
+            step = next((step for step in lives[world] if step.name == stage), None)
+            start_s = max(1, step.start_s - first_s) if step else 1
+            starts.append(start_s / HOUR_S)
+            widths.append(max(0, step.end_s - first_s - start_s) / HOUR_S if step else 0)
+        figure.add_bar(y=names, x=widths, base=starts, name=stage, orientation="h", marker={"color": colour})
     figure.update_layout(**LAYOUT | {"height": 420}, barmode="overlay")
     figure.update_xaxes(
         type="log",
@@ -203,7 +223,7 @@ def _frontier(points: Sequence[FrontierPoint]) -> Any:
     labels = [duration_text(point.cycle_s) if point.cycle_s else NO_INTERVAL for point in points]
     figure.add_scatter(
         x=[point.latency_p50_s for point in points],
-        y=[100 * point.liquidity_share for point in points],
+        y=[100 * float(point.need_ratio) for point in points],
         text=labels,
         mode="lines+markers+text",
         textposition=["bottom right" if place % 2 else "top right" for place in range(len(points))],
@@ -218,6 +238,24 @@ def _frontier(points: Sequence[FrontierPoint]) -> Any:
         ticktext=list(SECOND_TICKS.values()),
     )
     figure.update_yaxes(title="peak liquidity, % of gross", rangemode="tozero")
+    return figure
+
+
+def _queue(points: Sequence[QueuePoint]) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for rule, colour in zip(dict.fromkeys(point.rule for point in points), PALETTE, strict=False):
+        mine = [point for point in points if point.rule == rule]
+        levels = [point.level_pct for point in mine]
+        settled = [100 * point.settled_share for point in mine]
+        delays = [100 * point.delay for point in mine]
+        figure.add_scatter(x=levels, y=settled, name=f"settled, {rule}", line={"color": colour})
+        dashed = {"color": colour, "dash": "dot"}
+        figure.add_scatter(x=levels, y=delays, name=f"delay, {rule}", line=dashed)
+    figure.update_layout(**LAYOUT | {"height": 420, "legend": {"orientation": "h", "y": -0.2, "x": 0}})
+    figure.update_xaxes(title="liquidity, % of the upper bound")
+    figure.update_yaxes(title="%", rangemode="tozero")
     return figure
 
 

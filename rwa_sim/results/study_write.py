@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ PINNED = ("duckdb", "numpy", "plotly", "pydantic", "QuantLib")
 METRIC_COLUMNS = ("seed_number", "world", "metric", "number", "unit", "value", "evidence")
 
 
-def write_study(report: StudyReport, out: Path) -> None:
-    """Write the folder aside, then put it in place; a failure leaves the previous one whole."""
+def write_study(report: StudyReport, out: Path, *, trades: bool = False) -> None:
+    """Write the folder aside, then put it in place; a failure leaves the previous one whole.
+
+    With `trades` the first seed is settled once more and written trade by trade.
+    """
     with folder_replaced_when_done(out) as folder:
         _write_json(folder / "study.json", study_json(report))
         _write_json(folder / "manifest.json", _manifest(report.result))
@@ -32,6 +36,10 @@ def write_study(report: StudyReport, out: Path) -> None:
             writer.writerows(_metric_rows(report.result))
         to_parquet(folder / "metrics.csv", folder / "metrics.parquet")
         (folder / "report.html").write_text(render_study(report), "utf-8")
+        if trades:
+            from rwa_sim.results.study_trades import write_trades
+
+            write_trades(report.result.loaded, folder)
 
 
 def study_json(report: StudyReport) -> dict[str, Any]:
@@ -64,7 +72,10 @@ def study_json(report: StudyReport) -> dict[str, Any]:
         "speed": [asdict(ratio) | {"times": ratio.times} for ratio in report.ratios],
         "gains_and_losses": [asdict(loss) for loss in report.losses],
         "sensitivity": [asdict(bar) for bar in report.bars],
-        "frontier": [asdict(point) for point in report.points],
+        "frontier": [_numbers(asdict(point)) for point in report.points],
+        "netting": [asdict(row) for row in report.netting],
+        "queue": [asdict(point) for point in report.queue],
+        "gridlock": [asdict(gap) for gap in report.gaps],
     }
 
 
@@ -95,6 +106,13 @@ def _facts(result: StudyResult, world: str) -> dict[str, Any]:
     return {
         key: float(value) if key.endswith(("_bp", "_bp_pa")) else value
         for key, value in asdict(result.facts[world]).items()
+    }
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Exact fractions as the nearest decimals that JSON can carry."""
+    return {
+        key: round(float(value), 6) if isinstance(value, Fraction) else value for key, value in row.items()
     }
 
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from rwa_sim.results.metrics import Value
 from rwa_sim.results.summary import duration_text
+from rwa_sim.study.names import CONVENTIONAL
 from rwa_sim.study.result import StudyResult
 
 CLAIMED_RATIO = Fraction(51, 10)  # "410 % faster" read as 5.1 times as fast; no publication with it was found
@@ -135,7 +136,7 @@ def _low_error(result: StudyResult, base: str) -> Claim:
 def _cycles(result: StudyResult) -> list[Claim]:
     latencies = [
         f"{world} {duration_text(int(result.middle(world, 'latency_p50_s')))}"
-        for world in result.loaded.study.conventional
+        for world in result.loaded.names(CONVENTIONAL)
         if not world.startswith("rival")
     ]
     return [

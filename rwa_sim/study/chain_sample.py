@@ -46,7 +46,7 @@ def check_on_chain(
     market = market_of(loaded, 1)
     worlds = {
         name: world.profile
-        for name, world in load_worlds(study, str(loaded.path)).items()
+        for name, world in load_worlds(loaded).items()
         if isinstance(world.profile, TokenisedProfile) and world.profile.mode in EXECUTABLE
     }
     checks: list[SampleCheck] = []

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
-from rwa_sim.domain.records import CouponRecord
-from rwa_sim.rails.columns import Market, Moves, Outcome, Settlement
+from rwa_sim.rails.columns import NEVER, Ints, Market, Moves, Settlement
 from rwa_sim.results.measures import DAY_S, failed, lags_s, latencies_s, settled
 from rwa_sim.study.result import Step, WorldDetail
+from rwa_sim.study.worlds import WorldRun
 
 QUANTILES = 200
 BALANCE_POINTS = 400
@@ -23,19 +23,16 @@ COUPON_PARTS = (
 )
 
 
-def detail_of(
-    outcome: Outcome, market: Market, coupons: Sequence[CouponRecord], day_s: int, who: int
-) -> WorldDetail:
-    """Reduce one world's outcome.
+def detail_of(run: WorldRun, market: Market, day_s: int, who: int) -> WorldDetail:
+    """Reduce one world's run.
 
     Args:
-        outcome: settlement and movements.
+        run: records, movements and stages.
         market: opening cash.
-        coupons: the world's coupons.
         day_s: first second of the day whose balances are shown.
         who: place of the participant whose balances are shown.
     """
-    s = outcome.settlement
+    s, coupons = run.records.settlement, run.records.coupons
     ordered = np.sort(latencies_s(s))
     places = np.linspace(0, len(ordered) - 1, min(QUANTILES, len(ordered))).astype(np.int64)
     return WorldDetail(
@@ -43,12 +40,12 @@ def detail_of(
         settled_share=round(float(settled(s).mean()), 6),
         ages=_ages(s),
         coupon_lag_s={name: _mean(lags_s(coupons, first, last)) for name, first, last in COUPON_PARTS},
-        balance=_balance(outcome.moves, int(market.opening_cash_usd6[who]), day_s, who),
-        life=_life(s, busiest(s)),
+        balance=_balance(run.outcome.moves, int(market.opening_cash_usd6[who]), day_s, who),
+        life=_life(s, run.stages, shown_trade(s)),
     )
 
 
-def busiest(s: Settlement) -> int:
+def shown_trade(s: Settlement) -> int:
     """Place of the trade whose life is shown: the first one agreed on a weekday morning in the tape's middle."""
     for place in range(len(s) // 2, len(s)):
         at = datetime.fromtimestamp(int(s.executed_at_s[place]), UTC)
@@ -86,10 +83,14 @@ def _balance(moves: Moves, opening_usd6: int, day_s: int, who: int) -> tuple[tup
     return (*points[::step], (day_s + DAY_S, points[-1][1]))
 
 
-def _life(s: Settlement, place: int) -> tuple[Step, ...]:
-    executed_s, intended_s = int(s.executed_at_s[place]), int(s.intended_at_s[place])
-    ended_s = int(s.ended_at_s[place])
-    on_time = Step(name="until intended", start_s=executed_s, end_s=min(intended_s, ended_s))
-    if ended_s <= intended_s:
-        return (on_time,)
-    return on_time, Step(name="late", start_s=intended_s, end_s=ended_s)
+def _life(s: Settlement, stages: Mapping[str, Ints], place: int) -> tuple[Step, ...]:
+    """The stages of one trade in order of time, the last one until it is final or given up."""
+    end_s = int(s.ended_at_s[place])
+    last = "final" if s.finalized_at_s[place] != NEVER else "given up"
+    ends = sorted((min(int(column[place]), end_s), name) for name, column in stages.items())
+    start_s, steps = int(s.executed_at_s[place]), []
+    for at_s, name in [*ends, (end_s, last)]:
+        if at_s > start_s:
+            steps.append(Step(name=name, start_s=start_s, end_s=at_s))
+            start_s = at_s
+    return tuple(steps)

@@ -17,11 +17,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from rwa_sim.documents import Amount, Name, Rate, Section, read_document
+from rwa_sim.documents import Amount, Name, Rate, Section, find_document, read_document
 from rwa_sim.domain.money import usd6_from_decimal
-from rwa_sim.errors import DataMissing, UnknownName
+from rwa_sim.errors import InputError, UnknownName
 from rwa_sim.rails.market import MarketTerms
-from rwa_sim.study.names import CONVENTIONAL, TOKENISED, world_names
+from rwa_sim.study.names import WorldFile, find_world
 
 SCHEMA = "rwa-sim/study/1"
 BUILT_IN = (Path(__file__).parents[1] / "studies", Path(__file__).parents[2] / "studies")
@@ -118,14 +118,15 @@ class CouponSection(Section):
 
 
 class Study(Section):
-    """A whole study, as its author wrote it. `profile.NAME.KEY` replaces a value of a world's profile."""
+    """A whole study, as its author wrote it. `worlds` are names, or files of one's own profiles; `profile.NAME.KEY`
+    replaces a value of a world's profile."""
 
     schema_: Annotated[Literal["rwa-sim/study/1"], Field(alias="schema")]
     name: Name
     title: Annotated[str, Field(min_length=1, max_length=200)]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     seeds: Annotated[int, Field(ge=1, le=1_000)] = 30
-    worlds: Annotated[tuple[str, ...], Field(min_length=1, max_length=16, strict=False)]
+    worlds: Annotated[tuple[str, ...], Field(min_length=1, max_length=24, strict=False)]
     reference: str
     market: MarketSection | None = None
     tape: TapeSection | None = None
@@ -138,19 +139,7 @@ class Study(Section):
     def _market_or_tape(self) -> Study:
         if (self.market is None) == (self.tape is None):
             raise ValueError("one of the sections `market` and `tape`")
-        if len(set(self.worlds)) != len(self.worlds):
-            raise ValueError("each of the `worlds` once")
         return self
-
-    @property
-    def conventional(self) -> tuple[str, ...]:
-        """The worlds that a market profile describes."""
-        return tuple(name for name in self.worlds if name in world_names(CONVENTIONAL))
-
-    @property
-    def tokenised(self) -> tuple[str, ...]:
-        """The worlds on a chain."""
-        return tuple(name for name in self.worlds if name in world_names(TOKENISED))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +149,11 @@ class LoadedStudy:
     study: Study
     path: Path
     sha256: str
+    worlds: tuple[WorldFile, ...]
+
+    def names(self, kind: str | None = None) -> tuple[str, ...]:
+        """The worlds' names in the order of the study, of one kind if that is given."""
+        return tuple(file.name for file in self.worlds if kind in (None, file.kind))
 
 
 def load_study(name_or_path: str, changes: Mapping[str, Any] | None = None) -> LoadedStudy:
@@ -176,9 +170,11 @@ def load_study(name_or_path: str, changes: Mapping[str, Any] | None = None) -> L
     """
     path = find_study(name_or_path)
     study, raw = read_document(path, Study, changes)
-    _check_worlds(study, str(path))
+    worlds = _find_worlds(study, path)
     text = raw + repr(sorted((changes or {}).items())).encode() if changes else raw
-    return LoadedStudy(study=study, path=path, sha256=hashlib.sha256(text).hexdigest())
+    for file in worlds:
+        text += file.path.read_bytes()
+    return LoadedStudy(study=study, path=path, sha256=hashlib.sha256(text).hexdigest(), worlds=worlds)
 
 
 def find_study(name_or_path: str) -> Path:
@@ -187,28 +183,18 @@ def find_study(name_or_path: str) -> Path:
     Raises:
         DataMissing: there is none.
     """
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    if path.name == name_or_path and not path.suffix:
-        for folder in BUILT_IN:
-            if (folder / f"{name_or_path}.toml").is_file():
-                return folder / f"{name_or_path}.toml"
-    known = sorted({file.stem for folder in BUILT_IN for file in folder.glob("*.toml")})
-    raise DataMissing(
-        where="study", key="STUDY", path=name_or_path, looked_in=["here", "the built-in " + ", ".join(known)]
-    )
+    return find_document(name_or_path, BUILT_IN, "study")
 
 
-def _check_worlds(study: Study, where: str) -> None:
-    known = world_names(CONVENTIONAL) + world_names(TOKENISED)
-    for key, names in (
-        ("worlds", study.worlds),
-        ("reference", (study.reference,)),
-        ("profile", tuple(study.profile)),
-    ):
-        for name in names:
-            if name not in (known if key == "worlds" else study.worlds):
-                raise UnknownName(
-                    where=where, key=key, got=name, known=known if key == "worlds" else study.worlds
-                )
+def _find_worlds(study: Study, path: Path) -> tuple[WorldFile, ...]:
+    files = tuple(find_world(entry, path.parent, str(path)) for entry in study.worlds)
+    names = [file.name for file in files]
+    if len(set(names)) != len(names):
+        raise InputError(
+            where=str(path), key="worlds", expected="each world once", got=", ".join(sorted(names))
+        )
+    for key, asked in (("reference", (study.reference,)), ("profile", tuple(study.profile))):
+        for name in asked:
+            if name not in names:
+                raise UnknownName(where=str(path), key=key, got=name, known=names)
+    return files

@@ -71,7 +71,7 @@ class StudyResult:
     @property
     def worlds(self) -> tuple[str, ...]:
         """The worlds in the order of the study."""
-        return self.loaded.study.worlds
+        return self.loaded.names()
 
     @property
     def metrics(self) -> list[Metric]:

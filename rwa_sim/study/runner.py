@@ -59,7 +59,7 @@ def run_study(
     Raises:
         InputError: tape, profile, calendar or scenario cannot be used; names file and key.
     """
-    worlds = load_worlds(loaded.study, str(loaded.path))
+    worlds = load_worlds(loaded)
     if loaded.study.tape is not None:
         market_of(loaded, 1)  # refused before any work is done
     flow = cash_flow_of(loaded.study.coupon.scenario)
@@ -78,18 +78,17 @@ def run_seed(task: SeedTask) -> SeedResult:
     """Draw the market of one seed and settle it in every world."""
     study = task.loaded.study
     market = market_of(task.loaded, task.number)
-    worlds = load_worlds(study, str(task.loaded.path))
+    worlds = load_worlds(task.loaded)
     metrics: dict[str, dict[str, Value]] = {}
     costs: dict[str, dict[str, int]] = {}
     details: dict[str, WorldDetail] = {}
     for name, world in worlds.items():
-        records, outcome = run_world(world, market, task.flow, study, f"{study.seed}:{task.number}:{name}")
+        run = run_world(world, market, task.flow, study, f"{study.seed}:{task.number}:{name}")
         pricing = world.pricing(study)
-        metrics |= compute_metrics([records], pricing)
-        costs[name] = cost_of_trades(records, pricing)
+        metrics |= compute_metrics([run.records], pricing)
+        costs[name] = cost_of_trades(run.records, pricing)
         if task.detailed:
-            day_s = _middle_day_s(market)
-            details[name] = detail_of(outcome, market, records.coupons, day_s, who=0)
+            details[name] = detail_of(run, market, _middle_day_s(market), who=0)
     return SeedResult(
         metrics=metrics,
         costs_usd6=costs,

@@ -20,7 +20,6 @@ from rwa_sim.study.runner import Progress, SeedTask, run_seed, told, workers
 ASSUMPTIONS = Path(__file__).with_name("sensitivity.toml")
 SEEDS, DAYS = 4, 40  # of each cell: a tornado compares cells drawn alike, so that little suffices
 STRONGEST = 10
-CYCLES_S = (60, 300, 900, 3_600, 14_400, 86_400)
 CYCLE_WORLD, ATOMIC = "A2-lsm", "A1-prefunded"
 
 
@@ -42,18 +41,6 @@ class Bar:
         return max(self.low, self.high, self.base) - min(self.low, self.high, self.base)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FrontierPoint:
-    """Liquidity and latency with netting every `cycle_s`; 0 is atomic, gross."""
-
-    cycle_s: int
-    latency_p50_s: int
-    latency_p95_s: int
-    liquidity_share: float
-    liquidity_peak_usd6: int
-    fail_rate_value: float
-
-
 def tornado(
     loaded: LoadedStudy,
     metric: str = "all_in_cost_bp",
@@ -66,7 +53,7 @@ def tornado(
     Assumptions about worlds or markets that the study has not are left out.
     """
     reference = loaded.study.reference
-    base_changes = _short(loaded, (reference, ATOMIC))
+    base_changes = short_changes(loaded, (reference, ATOMIC))
     rows = [row for row in _assumptions(reference) if _applies(loaded, row["key"])]
     changes = [base_changes]
     for row in rows:
@@ -86,21 +73,6 @@ def tornado(
         for place, row in enumerate(rows)
     ]
     return sorted(bars, key=lambda bar: (-bar.width, bar.key))[:STRONGEST]
-
-
-def frontier(
-    loaded: LoadedStudy,
-    progress: Progress = lambda stage, done, total: None,
-    processes: int | None = None,
-) -> list[FrontierPoint]:
-    """Liquidity against latency: atomic, then netting over longer and longer intervals."""
-    short = _short(loaded, (ATOMIC, CYCLE_WORLD)) | {"reference": ATOMIC}
-    changes = [short | {f"profile.{CYCLE_WORLD}.cycle_s": cycle_s} for cycle_s in CYCLES_S]
-    cells = run_cells(loaded, changes, "frontier", progress, processes)
-    points = [_point(0, ATOMIC, cells[0])]
-    return points + [
-        _point(cycle_s, CYCLE_WORLD, cell) for cycle_s, cell in zip(CYCLES_S, cells, strict=True)
-    ]
 
 
 Cell = Sequence[Mapping[str, Mapping[str, Value]]]  # metrics by world, one entry a seed
@@ -136,9 +108,14 @@ def _tasks(loaded: LoadedStudy, flow: CashFlow) -> list[SeedTask]:
     return [SeedTask(loaded, flow, number, False) for number in range(1, loaded.study.seeds + 1)]
 
 
-def _short(loaded: LoadedStudy, worlds: tuple[str, ...]) -> dict[str, Any]:
+def short_changes(loaded: LoadedStudy, worlds: tuple[str, ...]) -> dict[str, Any]:
+    """A study of few seeds and days, with some of its worlds only."""
     changes: dict[str, Any] = {
-        "worlds": list(dict.fromkeys(worlds)),
+        "worlds": [
+            entry
+            for entry, file in zip(loaded.study.worlds, loaded.worlds, strict=True)
+            if file.name in worlds
+        ],
         "seeds": min(SEEDS, loaded.study.seeds),
         "profile": {name: dict(keys) for name, keys in loaded.study.profile.items() if name in worlds},
     }
@@ -156,20 +133,9 @@ def _applies(loaded: LoadedStudy, key: str) -> bool:
     first, _, rest = key.partition(".")
     if first == "market":
         return loaded.study.market is not None
-    return first != "profile" or rest.rpartition(".")[0] in loaded.study.worlds
+    return first != "profile" or rest.rpartition(".")[0] in loaded.names()
 
 
 def _difference(cell: Cell, metric: str, reference: str) -> float:
     differences = [seed[ATOMIC][metric] - seed[reference][metric] for seed in cell]
     return round(sum(differences) / len(differences), 6)
-
-
-def _point(cycle_s: int, world: str, cell: Cell) -> FrontierPoint:
-    return FrontierPoint(
-        cycle_s=cycle_s,
-        latency_p50_s=int(middle(cell, world, "latency_p50_s")),
-        latency_p95_s=int(middle(cell, world, "latency_p95_s")),
-        liquidity_share=float(middle(cell, world, "liquidity_upper_share")),
-        liquidity_peak_usd6=int(middle(cell, world, "liquidity_peak_usd6")),
-        fail_rate_value=float(middle(cell, world, "fail_rate_value")),
-    )

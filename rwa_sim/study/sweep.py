@@ -185,7 +185,7 @@ def _fitting(file: Path, schema: str, key: str, text: str) -> Any:
 def _load(file: str, schema: str, changes: Mapping[str, Any]) -> LoadedStudy | LoadedScenario:
     if schema == STUDY:
         loaded = load_study(file, changes)
-        load_worlds(loaded.study, file)
+        load_worlds(loaded)
         return loaded
     return load_scenario(file, changes=changes)
 

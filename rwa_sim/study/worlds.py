@@ -19,22 +19,22 @@ import numpy as np
 from rwa_sim.domain.calendar import BusinessCalendar
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.errors import InputError
-from rwa_sim.rails.atomic import TokenisedProfile, load_tokenised
+from rwa_sim.rails.atomic import TokenisedProfile, read_tokenised
 from rwa_sim.rails.atomic import settle as settle_tokenised
 from rwa_sim.rails.atomic.opening import OpeningHours
+from rwa_sim.rails.atomic.settle import signing_s
 from rwa_sim.rails.columns import Ints, Market, Outcome
-from rwa_sim.rails.conventional import FailEngine
-from rwa_sim.rails.conventional import settle as settle_conventional
+from rwa_sim.rails.conventional import FailEngine, settle_course
 from rwa_sim.rails.events import EventLog
 from rwa_sim.rails.liquidity import measure_liquidity
-from rwa_sim.rails.market_profile import MarketProfile, clock_range, load_profile
+from rwa_sim.rails.market_profile import MarketProfile, clock_range, read_profile
 from rwa_sim.rails.servicing import service_coupons
 from rwa_sim.rails.sourced import SourcedDocument, replaced
 from rwa_sim.results.world import Liquidity, OracleFigures, Pricing, WorldFacts, WorldRecords
 from rwa_sim.study.cashflow import CashFlow
 from rwa_sim.study.coupons import pay_coupons
-from rwa_sim.study.document import Study
-from rwa_sim.study.names import CONVENTIONAL, world_names
+from rwa_sim.study.document import LoadedStudy, Study
+from rwa_sim.study.names import CONVENTIONAL, WorldFile
 
 DAY_S = 86_400
 P = TypeVar("P", bound=SourcedDocument)
@@ -61,18 +61,30 @@ class World:
         )
 
 
-def load_worlds(study: Study, where: str) -> dict[str, World]:
+def load_worlds(loaded: LoadedStudy) -> dict[str, World]:
     """Every world of a study, in its order, with the study's own values in place.
 
     Raises:
-        InputError: a key that the profile has not, or a value that it does not take; names `where` and key.
+        InputError: a profile without a mark or a source, a key that it has not, or a value that it does not take;
+            names file and key.
     """
-    return {name: _load(name, study.profile.get(name, {}), where) for name in study.worlds}
+    profiles = loaded.study.profile
+    return {file.name: _load(file, profiles.get(file.name, {}), str(loaded.path)) for file in loaded.worlds}
 
 
-def run_world(
-    world: World, market: Market, flow: CashFlow, study: Study, seed: str
-) -> tuple[WorldRecords, Outcome]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldRun:
+    """What a world did with a market: records for the metrics, movements, and the seconds of each stage of a trade.
+
+    `stages` names each stage by what ends it; its column holds that second for every trade.
+    """
+
+    records: WorldRecords
+    outcome: Outcome
+    stages: Mapping[str, Ints]
+
+
+def run_world(world: World, market: Market, flow: CashFlow, study: Study, seed: str) -> WorldRun:
     """Settle the market and pay the coupons in one world.
 
     Args:
@@ -91,9 +103,17 @@ def run_world(
     if isinstance(profile, TokenisedProfile):
         outcome = settle_tokenised(profile, market, seed)
         coupons, oracle = pay_coupons(profile, flow, rng)
+        stages = {"signed": signing_s(profile, market, seed)}
     else:
         engine = FailEngine.MECHANICAL if study.fails.mechanical else FailEngine.STATISTICAL
-        outcome = settle_conventional(profile, market, seed, engine=engine)
+        course = settle_course(profile, market, seed, engine=engine)
+        outcome, life = course.outcome, course.life
+        stages = {
+            "allocated": life.allocated_s,
+            "affirmed": life.affirmed_s,
+            "matched": life.matched_s,
+            "settlement date opens": course.windows.opening_s[life.settlement_day],
+        }
         coupons = service_coupons(
             profile,
             flow.terms,
@@ -114,18 +134,18 @@ def run_world(
         span_s=_span_s(market),
         holders=flow.holders,
     )
-    return records, outcome
+    return WorldRun(records=records, outcome=outcome, stages=stages)
 
 
-def _load(name: str, values: Mapping[str, Any], where: str) -> World:
+def _load(file: WorldFile, values: Mapping[str, Any], where: str) -> World:
     profile: MarketProfile | TokenisedProfile
-    if name in world_names(CONVENTIONAL):
-        profile = _with_values(load_profile(name), name, values, where)
+    if file.kind == CONVENTIONAL:
+        profile = _with_values(read_profile(file.path), file.name, values, where)
         facts = _conventional_facts(profile)
     else:
-        profile = _with_values(load_tokenised(name), name, values, where)
+        profile = _with_values(read_tokenised(file.path), file.name, values, where)
         facts = _tokenised_facts(profile)
-    return World(name=name, profile=profile, facts=facts, assumptions=tuple(profile.assumptions()))
+    return World(name=file.name, profile=profile, facts=facts, assumptions=tuple(profile.assumptions()))
 
 
 def _with_values(profile: P, name: str, values: Mapping[str, Any], where: str) -> P:

@@ -3,7 +3,8 @@
 refused
 ├── settle, seller short of units      costs what was reviewed
 ├── settle, buyer short of cash        the same, after the units had moved
-└── netted, each of 50 all dropped     reported
+├── netted, each of 50 all dropped     reported
+└── netted, a trade alone              reported: what a cycle costs whoever is in it
 cash off chain
 ├── units held, then released to the buyer     reported
 └── held, but short of units                    reported
@@ -57,6 +58,13 @@ def test_what_refusals_and_locks_cost_is_as_reviewed(market, golden):
     assert len(dropped) == COUNT
     figures["netted, dropped"] = cycle.gas_used // COUNT
 
+    ready(market, market.buyer, 0, 10 * DOLLAR)
+    ready(market, market.seller, 0, DOLLAR)
+    alone = numbered(agree(market, units=1, cash_usd6=DOLLAR), COUNT + 1)
+    market.dvp.send("matchSigned", alone, *signatures(market, alone), sender=market.stranger)
+    netted = market.dvp.send("settleCycle", build_cycle([alone]), 1, sender=market.stranger)
+    figures["netted, alone"] = netted.gas_used
+
     expires_s = market.now_s + DAY_S
     parties = (market.buyer.address, market.stranger.address)
     held = market.bond.send("hold", REF, *parties, 10, expires_s, sender=market.seller)
@@ -79,6 +87,7 @@ def test_what_refusals_and_locks_cost_is_as_reviewed(market, golden):
         ("A1-prefunded", "gas_refused_cash", "gas_model", "settle, buyer short"),
         ("A2-lsm", "gas_match", "gas_dvp_one", "match"),
         ("A2-lsm", "gas_netted", "gas_dvp_many", "netted"),
+        ("A2-lsm", "gas_netted_alone", "gas_model", "netted, alone"),
         ("A2-lsm", "gas_dropped", "gas_model", "netted, dropped"),
         ("A3-trigger", "gas_per_dvp", "gas_model", "hold and release"),
         ("A3-trigger", "gas_refused_securities", "gas_model", "hold, short"),

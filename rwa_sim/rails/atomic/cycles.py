@@ -71,6 +71,7 @@ def play_cycles(profile: TokenisedProfile, market: Market, signed_s: Ints) -> Pr
             progress.attempts[place] += 1
         for place in kept:
             progress.units_s[place] = progress.cash_s[place] = at_s
+            progress.shared_gas[place] = profile.gas_of_cycle // len(kept)
         awaited.end(kept)
         for place, reason in out:
             coming = book.units_of_seller(place) + awaited.of_seller(place)

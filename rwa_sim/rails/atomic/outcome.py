@@ -71,7 +71,8 @@ def _gas(profile: TokenisedProfile, progress: Progress, settled: np.ndarray) -> 
     short_of_units, short_of_cash = np.array(progress.short_of_units), np.array(progress.short_of_cash)
     if profile.mode == "cycle":
         dropped = profile.gas_dropped.value * (short_of_units + short_of_cash)
-        gas = profile.gas_match.value + settled * profile.gas_netted.value + dropped
+        netted = settled * profile.gas_netted.value + np.array(progress.shared_gas)
+        gas = profile.gas_match.value + netted + dropped
     elif profile.mode == "trigger":
         locked = np.array(progress.locked)
         gas = locked * profile.gas_per_dvp.value + short_of_units * profile.gas_refused_securities.value

@@ -5,6 +5,7 @@ name --load_tokenised--> TokenisedProfile        profiles/tokenised/*.toml
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,6 @@ from pydantic import Field, model_validator
 from rwa_sim.calendars import find_calendar
 from rwa_sim.domain.calendar import BusinessCalendar
 from rwa_sim.domain.money import floor_usd6
-from rwa_sim.errors import InputError, UnknownName
 from rwa_sim.rails.atomic.opening import OpeningHours
 from rwa_sim.rails.market_profile import clock_range
 from rwa_sim.rails.sourced import (
@@ -26,7 +26,9 @@ from rwa_sim.rails.sourced import (
     Probability,
     Sourced,
     SourcedDocument,
+    load_sourced,
     read_sourced,
+    replaced,
 )
 
 PROFILES = Path(__file__).parents[1] / "profiles" / "tokenised"
@@ -51,6 +53,7 @@ class TokenisedProfile(SourcedDocument):
 
     name: str
     title: str
+    as_of: date  # the day on which sources were read
     mode: Mode
 
     block_s: Sourced[Lapse]
@@ -76,6 +79,7 @@ class TokenisedProfile(SourcedDocument):
     gas_per_dvp: Sourced[Gas]
     gas_match: Sourced[Gas]
     gas_netted: Sourced[Gas]
+    gas_netted_alone: Sourced[Gas]
     gas_dropped: Sourced[Gas]
     gas_refused_securities: Sourced[Gas]
     gas_refused_cash: Sourced[Gas]
@@ -141,6 +145,11 @@ class TokenisedProfile(SourcedDocument):
         """The business days of the off-ramp."""
         return find_calendar(self.off_ramp_calendar.value, where=f"profile {self.name}: off_ramp_calendar")
 
+    @property
+    def gas_of_cycle(self) -> int:
+        """What a cycle costs whatever it settles, shared by those it settles: a trade alone less one of many."""
+        return max(0, self.gas_netted_alone.value - self.gas_netted.value)
+
     def gas_cost_usd6(self, gas: int) -> int:
         """What that much gas costs, rounded down; one coin is 1e9 gwei and `native_usd` dollars."""
         gwei = Fraction(self.gas_price_gwei.value) * gas
@@ -152,14 +161,7 @@ class TokenisedProfile(SourcedDocument):
         Raises:
             InputError: a value is not one the parameter can have; names the key.
         """
-        document = self.model_dump()
-        for key, value in values.items():
-            document[key] = {"value": value, "mark": "A", "source": "set for this run"}
-        try:
-            return TokenisedProfile.model_validate(document)
-        except ValueError as error:
-            keys = ", ".join(values)
-            raise InputError(where=f"profile {self.name}", key=keys, expected=str(error)) from None
+        return replaced(self, values, f"profile {self.name}")
 
     def _hours(self, which: Literal["payment", "funding"]) -> OpeningHours:
         key = f"{which}_calendar"
@@ -177,10 +179,7 @@ def load_tokenised(name: str, where: str = "profile") -> TokenisedProfile:
         UnknownName: there is none of that name.
         InputError: the file is not what a profile must be; names file and key.
     """
-    known = {path.stem: path for path in PROFILES.glob("*.toml")}
-    if name not in known:
-        raise UnknownName(where=where, key="tokenised.profiles", got=name, known=known)
-    return read_tokenised(known[name])
+    return load_sourced(name, PROFILES, TokenisedProfile, where, "tokenised.profiles")
 
 
 def read_tokenised(path: Path) -> TokenisedProfile:

@@ -11,9 +11,12 @@ NetMove = tuple[int, int, int, int, int, int]  # instrument, deliverer, receiver
 
 @dataclass(slots=True)
 class Progress:
-    """One entry a trade. `units_s` and `cash_s` are when the legs moved, `NEVER` if they did not; `locked`
-    and `expired` tell of units promised in mode trigger; `net_moves` are
-    the movements if they are not those of single trades."""
+    """One entry a trade.
+
+    `units_s` and `cash_s` are when the legs moved, `NEVER` if they did not; `shared_gas` is a trade's part of what
+    its cycle cost; `locked` and `expired` tell of units promised in mode trigger; `net_moves` are the movements if
+    they are not those of single trades.
+    """
 
     count: int
     units_s: list[int] = field(init=False)
@@ -23,6 +26,7 @@ class Progress:
     daisy: list[bool] = field(init=False)
     short_of_units: list[int] = field(init=False)
     short_of_cash: list[int] = field(init=False)
+    shared_gas: list[int] = field(init=False)
     locked: list[bool] = field(init=False)
     expired: list[bool] = field(init=False)
     net_moves: list[NetMove] | None = None
@@ -31,6 +35,7 @@ class Progress:
         self.units_s, self.cash_s = [NEVER] * self.count, [NEVER] * self.count
         self.attempts, self.first_reason = [0] * self.count, [0] * self.count
         self.short_of_units, self.short_of_cash = [0] * self.count, [0] * self.count
+        self.shared_gas = [0] * self.count
         self.daisy, self.locked, self.expired = ([False] * self.count for _ in range(3))
 
     def refuse(self, place: int, reason: FailReason, *, covered: bool = False, times: int = 1) -> None:

@@ -87,7 +87,16 @@ def test_a_trade_that_nothing_covers_is_in_every_cycle_until_its_deadline():
     assert done.attempts.tolist() == [SURE.deadline_s.value // CYCLE_S, 1]
     assert done.fail_reason[0] == FailReason.CASH
     refused = SURE.gas_match.value + done.attempts[0] * SURE.gas_dropped.value
-    assert done.gas.tolist() == [refused, SURE.gas_match.value + SURE.gas_netted.value]
+    assert done.gas.tolist() == [refused, SURE.gas_match.value + SURE.gas_netted_alone.value]
+
+
+def test_the_gas_of_a_cycle_is_shared_by_those_it_settles():
+    rows = [(NOON_S, 0, 1, 0, 1, CASH)] * 3 + [(NOON_S + CYCLE_S + 5, 0, 1, 0, 1, CASH)]
+
+    done = play(rows, [[4], [0]], [0, 4 * CASH]).settlement
+
+    alone, many, match = (key.value for key in (SURE.gas_netted_alone, SURE.gas_netted, SURE.gas_match))
+    assert done.gas.tolist() == [match + many + (alone - many) // 3] * 3 + [match + alone]
 
 
 @pytest.mark.parametrize(("executed_s", "cycles"), [(FIRST_S - 1, 0), (FIRST_S, 1)])

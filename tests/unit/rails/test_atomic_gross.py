@@ -6,7 +6,7 @@ settle
 │   ├── and an incoming delivery later   refused for securities, settles at the repetition; daisy if it would cover
 │   └── and none                         fails at the deadline; the last attempt's block is within it
 ├── given too little cash                refused for cash; securities are asked first
-├── given two that want the same units   the earlier signed gets them, ties by tape
+├── given two that want the same units   the earlier signed gets them, ties by tape, first attempts first
 ├── given a tape's beginning             the same records as in the whole
 ├── given the same seed                  the same bytes; another seed, other delays
 ├── gas                                  of the settlement and of every refusal
@@ -91,6 +91,21 @@ def test_the_earlier_gets_the_units_and_ties_go_by_tape():
     done = play(rows, [[10], [0], [0]], [0, CASH, CASH])
 
     assert (done.finalized_at_s != NEVER).tolist() == [True, False]
+
+
+def test_a_first_attempt_comes_before_a_repetition_of_the_same_second():
+    """The order of queueing: first attempts are queued when the tape is, repetitions when they are refused."""
+    retry_s = SURE.retry_s.value
+    rows = [
+        (NOON_S, 0, 1, 0, 6, CASH),  # refused, tried again at 4 h + 1 s
+        (NOON_S + HOUR_S, 2, 0, 0, 6, CASH),
+        (NOON_S + retry_s, 0, 1, 0, 6, CASH),  # signed in that very second
+    ]
+
+    done = play(rows, [[0], [0], [6]], [CASH, 2 * CASH, 0])
+
+    assert (done.finalized_at_s != NEVER).tolist() == [False, True, True]
+    assert done.fail_reason.tolist() == [FailReason.SECURITIES, FailReason.NONE, FailReason.NONE]
 
 
 @pytest.mark.parametrize("world", ["A1-prefunded", "A2-lsm", "A3-trigger"])

@@ -78,6 +78,8 @@ CASES = [
     ("count before order", {"A": 10}, ["A B 10", "A B 4", "A B 6"], [1], [1], [2, 3]),
     ("order last", {"A": 5}, ["A B 5", "A C 5"], [1], [1], [1]),
     ("order last, in the middle", {"A": 7}, ["A B 3", "A C 4", "A D 4", "A E 3"], [1, 2], [1, 2], [1, 2]),
+    # C can pay A or B; the rule takes the pair 2, 3, of the same value and count as the earlier pair 1, 4
+    ("order last, against the rule", {"C": 5}, ["B X 5", "A X 5", "C A 5", "C B 5"], [2, 3], [2, 3], [1, 4]),
     ("decimals", {"A": "0.1"}, ["A B 0.3", "B A 0.2"], [], [1, 2], [1, 2]),
     ("thirds", {"A": "1/3"}, ["A B 1/3", "B C 1/3"], [1, 2], [1, 2], [1, 2]),
     ("zero opening, chain", {"A": 0}, ["A B 1"], [], [], []),

@@ -45,7 +45,7 @@ def test_the_worlds_that_ship(name, mode):
 
     assert (profile.name, profile.mode) == (name, mode)
     rows = profile.assumptions()
-    assert len(rows) == len(type(profile).model_fields) - 3  # all but name, title and mode
+    assert len(rows) == len(type(profile).model_fields) - 4  # all but name, title, date and mode
     assert {mark for _, _, mark, _ in rows} <= set(MARKS)
     assert {path.stem for path in PROFILES.glob("*.toml")} == set(WORLDS)
 

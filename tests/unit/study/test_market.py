@@ -48,7 +48,7 @@ def short_sales(market):
     for seller, buyer, units in zip(
         tape.seller.tolist(), tape.buyer.tolist(), tape.units.tolist(), strict=True
     ):
-        count += held[seller] < units
+        count += held[seller] < units <= max(held)  # what nobody holds, nobody can sell otherwise
         held[seller] -= units
         held[buyer] += units
     assert sum(held) == int(market.opening_units.sum()), "stock is conserved"
