@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from rwa_sim.cli import benchmark, cashflows, crosschain, daycount, netting, oracle, run, sweep, waterfall
+from rwa_sim.cli import (
+    benchmark,
+    cashflows,
+    crosschain,
+    daycount,
+    export,
+    netting,
+    oracle,
+    run,
+    sweep,
+    waterfall,
+)
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -26,6 +37,7 @@ waterfall.register(app)
 netting.register(app)
 crosschain.register(app)
 oracle.register(app)
+export.register(app)
 
 
 @app.callback(invoke_without_command=True)
