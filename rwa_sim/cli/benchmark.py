@@ -62,11 +62,12 @@ def register(app: typer.Typer) -> None:
         """Settle one market in every world: conventional, its fair rivals, and on a chain."""
         import json
 
-        from rwa_sim.cli.run import progress_bars, require_folder
+        from rwa_sim.cli.run import progress_bars
+        from rwa_sim.files import require_own_folder
         from rwa_sim.results.study_write import study_json, write_study
         from rwa_sim.study.document import load_study
 
-        require_folder(out)
+        require_own_folder(out, "study.json")
         loaded = load_study(study, _changes(seed, seeds, days, fails))
         with progress_bars(quiet or json_output) as progress:
             report = make_report(loaded, progress, processes, sample, sensitivity=sensitivity)

@@ -35,13 +35,13 @@ def register(app: typer.Typer) -> None:
         """Run every combination of the grid's values, and show what moves."""
         import json
 
-        from rwa_sim.cli.run import progress_bars, require_folder
-        from rwa_sim.files import write_text_atomically
+        from rwa_sim.cli.run import progress_bars
+        from rwa_sim.files import require_own_folder, write_text_atomically
         from rwa_sim.results.study_write import to_parquet
         from rwa_sim.results.sweep_page import render_sweep, shown_metrics
-        from rwa_sim.study.sweep import TABLE, make_cells, parse_axis, run_sweep
+        from rwa_sim.study.sweep import CELLS, TABLE, make_cells, parse_axis, run_sweep
 
-        require_folder(out)
+        require_own_folder(out, CELLS)
         cells = make_cells(_find(file), [parse_axis(text) for text in grid])
         with progress_bars(quiet or json_output) as progress:
             results = run_sweep(cells, out, progress, processes)

@@ -12,14 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from rwa_sim.errors import InputError, UnknownName
+from rwa_sim.errors import UnknownName
 from rwa_sim.exports import camt_054, seev_031, sese_023, sese_025
 from rwa_sim.exports.message import Message
 from rwa_sim.exports.parts import CENT_USD6, CURRENCY, cents_down, to_bytes
 from rwa_sim.exports.run_folder import RunFolder, open_run
 from rwa_sim.exports.schema_check import SchemaCheck, schemas_in
 from rwa_sim.exports.tables import write_tables
-from rwa_sim.files import folder_replaced_when_done
+from rwa_sim.files import folder_replaced_when_done, require_own_folder
 
 SUMMARY = "export.json"
 
@@ -123,7 +123,7 @@ def export_run(
     for name in messages:
         if name not in KINDS:
             raise UnknownName(where="export", key="--message", got=name, known=KINDS)
-    require_own_folder(out)
+    require_own_folder(out, SUMMARY)
     chosen = [name for name in KINDS if not messages or name in messages]
     with open_run(folder) as run:
         world = run.world_named(world)
@@ -141,20 +141,6 @@ def export_run(
             content = json.dumps(export.to_json(), indent=2, ensure_ascii=False) + "\n"
             (fresh / SUMMARY).write_text(content, "utf-8")
     return export
-
-
-def require_own_folder(out: Path) -> None:
-    """Refuse to replace anything but an earlier export.
-
-    Raises:
-        InputError: a file, or a folder with other content.
-    """
-    if out.exists() and not out.is_dir():
-        raise InputError(where=str(out), key="--out", expected="a folder or a new name", got="a file")
-    if out.is_dir() and any(out.iterdir()) and not (out / SUMMARY).is_file():
-        raise InputError(
-            where=str(out), key="--out", expected="a new folder, an empty one, or one of an earlier export"
-        )
 
 
 def _write(
