@@ -29,6 +29,9 @@ def register(app: typer.Typer) -> None:
         processes: Annotated[
             int | None, typer.Option(min=1, max=256, help="Worker processes; one for each core by default.")
         ] = None,
+        scheduler: Annotated[
+            str | None, typer.Option(help="Dask cluster to run on, such as tcp://127.0.0.1:8786.")
+        ] = None,
         json_output: Annotated[bool, typer.Option("--json", help="Print every cell as JSON.")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
     ) -> None:
@@ -44,7 +47,7 @@ def register(app: typer.Typer) -> None:
         require_own_folder(out, CELLS)
         cells = make_cells(_find(file), [parse_axis(text) for text in grid])
         with progress_bars(quiet or json_output) as progress:
-            results = run_sweep(cells, out, progress, processes)
+            results = run_sweep(cells, out, progress, processes, scheduler)
         keys = shown_metrics(results, metric or [])
         to_parquet(out / TABLE, out / "sweep.parquet")
         write_text_atomically(out / "report.html", render_sweep(file, results, keys))
