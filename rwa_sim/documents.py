@@ -8,7 +8,7 @@ Money and rates are text ("0.095"), so that no float is ever parsed; unknown key
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -18,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from rwa_sim.domain.money import WAD
-from rwa_sim.errors import InputError
+from rwa_sim.errors import DataMissing, InputError
 
 MAX_FILE_BYTES = 1_000_000
 
@@ -82,6 +82,36 @@ def read_document(path: Path, model: type[S], changes: Mapping[str, Any] | None 
         return model.model_validate(document), raw
     except ValidationError as error:
         raise _first_fault(where, error) from None
+
+
+def find_document(name_or_path: str, folders: Sequence[Path], what: str) -> Path:
+    """The file of that path, or the built-in document of that name.
+
+    Args:
+        name_or_path: a file, or the name of one in a folder, without its ending.
+        folders: where built-in documents lie; the first that has it counts.
+        what: what is looked for, such as "scenario", for the message.
+
+    Raises:
+        DataMissing: there is neither.
+    """
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    if path.name == name_or_path and not path.suffix:
+        for folder in folders:
+            if (folder / f"{name_or_path}.toml").is_file():
+                return folder / f"{name_or_path}.toml"
+    known = sorted({file.stem for folder in folders for file in folder.glob("*.toml")})
+    raise DataMissing(
+        where=what,
+        key=what.upper(),
+        path=name_or_path,
+        looked_in=[
+            "here",
+            f"the built-in {'studies' if what == 'study' else what + 's'} " + ", ".join(known),
+        ],
+    )
 
 
 def changed(document: Any, path: list[str], value: Any) -> Any:

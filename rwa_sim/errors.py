@@ -10,6 +10,7 @@
     ├── EnvironmentFault              the machine lacks something (exit 2)
     │   ├── CompilerMissing           no Solidity compiler and no built contracts
     │   ├── NodeUnreachable           a chain node does not answer
+    │   ├── ClusterUnreachable        no scheduler answers, or it has no workers
     │   ├── TransactionRefused        a node did not take a transaction into a block
     │   └── ExtraMissing              an optional package is not installed
     ├── Reverted                      a contract refused; decoded name and fields (exit 1)
@@ -128,6 +129,10 @@ class CompilerMissing(EnvironmentFault):
 
 class NodeUnreachable(EnvironmentFault):
     """A chain node does not answer at its address."""
+
+
+class ClusterUnreachable(EnvironmentFault):
+    """A cluster for sweeps does not answer, or has no workers."""
 
 
 class TransactionRefused(EnvironmentFault):

@@ -9,6 +9,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rwa_sim.errors import InputError
+
+
+def require_own_folder(out: Path, marker: str) -> None:
+    """Refuse an output folder that holds anything but an earlier output of the same kind, which may be replaced.
+
+    Args:
+        out: the folder asked for.
+        marker: a file that every output of this kind has.
+
+    Raises:
+        InputError: a file, or a folder with other content.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(where=str(out), key="--out", expected="a folder or a new name", got="a file")
+    if out.is_dir() and any(out.iterdir()) and not (out / marker).is_file():
+        expected = f"a new folder, an empty one, or one of an earlier output (with {marker})"
+        raise InputError(where=str(out), key="--out", expected=expected, got="a folder with other files")
+
 
 def write_text_atomically(path: Path, text: str) -> None:
     """Write a UTF-8 file so that a reader sees the old content or the new, never a part."""

@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from rwa_sim.deal_file import StepSection, to_step
-from rwa_sim.documents import Amount, Name, Rate, Section, read_document, wad_of
+from rwa_sim.documents import Amount, Name, Rate, Section, find_document, read_document, wad_of
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.domain.tranches import (
     ClassTerms,
@@ -347,19 +347,7 @@ def find_scenario(name_or_path: str) -> Path:
     Raises:
         DataMissing: there is none.
     """
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    if path.name == name_or_path and not path.suffix:
-        for folder in BUILT_IN:
-            if (folder / f"{name_or_path}.toml").is_file():
-                return folder / f"{name_or_path}.toml"
-    raise DataMissing(
-        where="scenario",
-        key="SCENARIO",
-        path=name_or_path,
-        looked_in=["here", "the built-in scenarios " + ", ".join(built_in_names())],
-    )
+    return find_document(name_or_path, BUILT_IN, "scenario")
 
 
 def _class_terms(entry: ClassSection) -> ClassTerms:

@@ -12,6 +12,7 @@ from rwa_sim.cli import (
     cashflows,
     crosschain,
     daycount,
+    export,
     netting,
     network,
     oracle,
@@ -38,6 +39,7 @@ netting.register(app)
 crosschain.register(app)
 network.register(app)
 oracle.register(app)
+export.register(app)
 
 
 @app.callback(invoke_without_command=True)

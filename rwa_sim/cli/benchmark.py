@@ -48,7 +48,12 @@ def register(app: typer.Typer) -> None:
             int,
             typer.Option(min=0, max=5_000, help="Trades to execute on a chain and hold the model against."),
         ] = 40,
-        sensitivity: Annotated[bool, typer.Option(help="Tornado and frontier besides.")] = True,
+        trades: Annotated[
+            bool, typer.Option("--trades", help="The first seed trade by trade as well, CSV and Parquet.")
+        ] = False,
+        sensitivity: Annotated[
+            bool, typer.Option(help="Tornado, frontier, netting modes and queues besides.")
+        ] = True,
         json_output: Annotated[
             bool, typer.Option("--json", help="Print the results as JSON instead of a table.")
         ] = False,
@@ -57,16 +62,17 @@ def register(app: typer.Typer) -> None:
         """Settle one market in every world: conventional, its fair rivals, and on a chain."""
         import json
 
-        from rwa_sim.cli.run import progress_bars, require_folder
+        from rwa_sim.cli.run import progress_bars
+        from rwa_sim.files import require_own_folder
         from rwa_sim.results.study_write import study_json, write_study
         from rwa_sim.study.document import load_study
 
-        require_folder(out)
+        require_own_folder(out, "study.json")
         loaded = load_study(study, _changes(seed, seeds, days, fails))
         with progress_bars(quiet or json_output) as progress:
             report = make_report(loaded, progress, processes, sample, sensitivity=sensitivity)
             progress("writing", 0, 1)
-            write_study(report, out)
+            write_study(report, out, trades=trades)
             progress("writing", 1, 1)
         if json_output:
             typer.echo(json.dumps(study_json(report), indent=2, ensure_ascii=False))

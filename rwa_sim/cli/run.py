@@ -57,11 +57,12 @@ def register(app: typer.Typer) -> None:
         """Run a scenario: metered cash flow to coupon, and one trade tape through both rails."""
         import json
 
+        from rwa_sim.files import require_own_folder
         from rwa_sim.results.write import compute_results, write_results
         from rwa_sim.scenario import load_scenario
         from rwa_sim.simulation import run
 
-        require_folder(out)
+        require_own_folder(out, "manifest.json")
         loaded = load_scenario(scenario, seed)
         with (
             open_engine(engine, loaded.scenario.seed, network) as chain,
@@ -76,18 +77,6 @@ def register(app: typer.Typer) -> None:
             typer.echo(json.dumps(results.to_json(result), indent=2, ensure_ascii=False))
         else:
             _print(result, results, out)
-
-
-def require_folder(out: Path) -> None:
-    """Refuse an output that is a file.
-
-    Raises:
-        InputError: it is one.
-    """
-    from rwa_sim.errors import InputError
-
-    if out.exists() and not out.is_dir():
-        raise InputError(where=str(out), key="--out", expected="a folder or a new name", got="a file")
 
 
 @contextmanager

@@ -29,22 +29,25 @@ def register(app: typer.Typer) -> None:
         processes: Annotated[
             int | None, typer.Option(min=1, max=256, help="Worker processes; one for each core by default.")
         ] = None,
+        scheduler: Annotated[
+            str | None, typer.Option(help="Dask cluster to run on, such as tcp://127.0.0.1:8786.")
+        ] = None,
         json_output: Annotated[bool, typer.Option("--json", help="Print every cell as JSON.")] = False,
         quiet: Annotated[bool, typer.Option("--quiet", help="No progress display.")] = False,
     ) -> None:
         """Run every combination of the grid's values, and show what moves."""
         import json
 
-        from rwa_sim.cli.run import progress_bars, require_folder
-        from rwa_sim.files import write_text_atomically
+        from rwa_sim.cli.run import progress_bars
+        from rwa_sim.files import require_own_folder, write_text_atomically
         from rwa_sim.results.study_write import to_parquet
         from rwa_sim.results.sweep_page import render_sweep, shown_metrics
-        from rwa_sim.study.sweep import TABLE, make_cells, parse_axis, run_sweep
+        from rwa_sim.study.sweep import CELLS, TABLE, make_cells, parse_axis, run_sweep
 
-        require_folder(out)
+        require_own_folder(out, CELLS)
         cells = make_cells(_find(file), [parse_axis(text) for text in grid])
         with progress_bars(quiet or json_output) as progress:
-            results = run_sweep(cells, out, progress, processes)
+            results = run_sweep(cells, out, progress, processes, scheduler)
         keys = shown_metrics(results, metric or [])
         to_parquet(out / TABLE, out / "sweep.parquet")
         write_text_atomically(out / "report.html", render_sweep(file, results, keys))

@@ -13,12 +13,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
-from hashlib import sha256
 
 import numpy as np
 
 from rwa_sim.domain.money import BPS, USD6
 from rwa_sim.rails.columns import Ints, Market, Tape
+from rwa_sim.rails.streams import stream
 
 DAY_S = 86_400
 OFFICE_OPEN_S, OFFICE_CLOSE_S = 8 * 3600, 16 * 3600  # UTC
@@ -63,11 +63,6 @@ class MarketTerms:
         return self.size_median_usd6 * math.sqrt(1 + self.size_cv**2)
 
 
-def stream(seed: str) -> np.random.Generator:
-    """A generator of its own for each purpose, named in words such as `20261120:3:tape`."""
-    return np.random.Generator(np.random.PCG64(int.from_bytes(sha256(seed.encode()).digest()[:16], "big")))
-
-
 def generate_market(terms: MarketTerms, seed: str) -> Market:
     """Draw a market: one instrument of 1,000 USD face value a unit.
 
@@ -75,7 +70,7 @@ def generate_market(terms: MarketTerms, seed: str) -> Market:
         terms: what to draw from.
         seed: the same text gives the same market.
     """
-    rng = stream(f"{seed}:tape")
+    rng = stream(seed, "tape")
     executed_at_s = _instants(terms, rng)
     units = np.maximum(1, np.rint(_sizes_usd6(terms, rng) / FACE_USD6)).astype(np.int64)
     spread_bps = np.rint(rng.normal(0, terms.price_spread_bps, terms.trades)).astype(np.int64)

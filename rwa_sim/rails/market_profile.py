@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from rwa_sim.calendars import find_calendar
 from rwa_sim.domain.calendar import BusinessCalendar
 from rwa_sim.domain.money import usd6_from_decimal
-from rwa_sim.errors import InputError, UnknownName
+from rwa_sim.errors import InputError
 from rwa_sim.rails.sourced import (
     BusinessDays,
     Clock,
@@ -29,6 +29,7 @@ from rwa_sim.rails.sourced import (
     Probability,
     Sourced,
     SourcedDocument,
+    load_sourced,
     read_sourced,
 )
 
@@ -219,10 +220,7 @@ def load_profile(name: str, where: str = "profile") -> MarketProfile:
         UnknownName: there is none of that name.
         InputError: the file is not what a profile must be; names file and key.
     """
-    known = {path.stem: path for path in PROFILES.glob("*.toml")}
-    if name not in known:
-        raise UnknownName(where=where, key="conventional.profiles", got=name, known=known)
-    return read_profile(known[name])
+    return load_sourced(name, PROFILES, MarketProfile, where, "conventional.profiles")
 
 
 def read_profile(path: Path) -> MarketProfile:

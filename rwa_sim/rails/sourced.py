@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rwa_sim.errors import InputError
+from rwa_sim.errors import InputError, UnknownName
 
 MARKS = {
     "R": "regulator, infrastructure or filing",
@@ -76,6 +76,19 @@ def read_sourced(path: Path, kind: type[P]) -> P:
         fault = error.errors(include_url=False)[0]
         key = re.sub(r"\.function-.*", "", ".".join(str(part) for part in fault["loc"]))
         raise InputError(where=str(path), key=key, expected=fault["msg"].lower()) from None
+
+
+def load_sourced(name: str, folder: Path, kind: type[P], where: str, key: str) -> P:
+    """Read a document that ships with the program, by its file's name.
+
+    Raises:
+        UnknownName: there is none of that name in the folder.
+        InputError: see `read_sourced`.
+    """
+    known = {path.stem: path for path in folder.glob("*.toml")}
+    if name not in known:
+        raise UnknownName(where=where, key=key, got=name, known=known)
+    return read_sourced(known[name], kind)
 
 
 def replaced(document: P, values: Mapping[str, Any], where: str) -> P:

@@ -22,8 +22,11 @@ PINNED = ("duckdb", "numpy", "plotly", "pydantic", "QuantLib")
 METRIC_COLUMNS = ("seed_number", "world", "metric", "number", "unit", "value", "evidence")
 
 
-def write_study(report: StudyReport, out: Path) -> None:
-    """Write the folder aside, then put it in place; a failure leaves the previous one whole."""
+def write_study(report: StudyReport, out: Path, *, trades: bool = False) -> None:
+    """Write the folder aside, then put it in place; a failure leaves the previous one whole.
+
+    With `trades` the first seed is settled once more and written trade by trade.
+    """
     with folder_replaced_when_done(out) as folder:
         _write_json(folder / "study.json", study_json(report))
         _write_json(folder / "manifest.json", _manifest(report.result))
@@ -33,6 +36,10 @@ def write_study(report: StudyReport, out: Path) -> None:
             writer.writerows(_metric_rows(report.result))
         to_parquet(folder / "metrics.csv", folder / "metrics.parquet")
         (folder / "report.html").write_text(render_study(report), "utf-8")
+        if trades:
+            from rwa_sim.results.study_trades import write_trades
+
+            write_trades(report.result.loaded, folder)
 
 
 def study_json(report: StudyReport) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 from rwa_sim.errors import UnknownName
 from rwa_sim.results.html import figure_section, page, section, table
 from rwa_sim.results.metrics import metric_named
-from rwa_sim.results.plots import COLOURS, LAYOUT
+from rwa_sim.results.plots import LAYOUT
+from rwa_sim.results.study_plots import PALETTE
 from rwa_sim.results.summary import cell, shown_unit
 from rwa_sim.study.sweep import CellResult
 
@@ -62,22 +63,28 @@ def _label(key: str) -> str:
 
 
 def _figure(results: Sequence[CellResult], key: str) -> Any:
-    """One line for each world and each combination of the other keys."""
+    """One line for each world and each combination of the other keys, over the first key that varies."""
     import plotly.graph_objects as go
 
+    varied = [name for name, _ in results[0].cell.values if len(_texts(results, name)) > 1]
+    over, *others = varied or [results[0].cell.values[0][0]]
     lines: dict[str, tuple[list[str], list[float]]] = {}
     for result in results:
-        (_, first), *others = result.cell.values
-        suffix = ", ".join(f"{name}={value}" for name, value in others)
+        values = dict(result.cell.values)
+        suffix = ", ".join(f"{name}={values[name]}" for name in others)
         for world, metrics in result.worlds.items():
             x, y = lines.setdefault(f"{world} {suffix}".strip(), ([], []))
-            x.append(str(first))
+            x.append(str(values[over]))
             y.append(float(metrics[key]))
     figure = go.Figure()
     for number, (name, (x, y)) in enumerate(lines.items()):
-        colour = COLOURS[number % len(COLOURS)]
+        colour = PALETTE[number % len(PALETTE)]
         figure.add_scatter(x=x, y=y, name=name, mode="lines+markers", line={"color": colour})
-    figure.update_layout(**LAYOUT)
-    figure.update_xaxes(title=results[0].cell.values[0][0], type="category")
+    figure.update_layout(**LAYOUT | {"height": 440, "legend": {"orientation": "h", "y": -0.22, "x": 0}})
+    figure.update_xaxes(title=over, type="category")
     figure.update_yaxes(title=metric_named(key).unit)
     return figure
+
+
+def _texts(results: Sequence[CellResult], name: str) -> set[str]:
+    return {str(dict(result.cell.values)[name]) for result in results}

@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from rwa_sim.documents import Amount, Name, Rate, Section, read_document
+from rwa_sim.documents import Amount, Name, Rate, Section, find_document, read_document
 from rwa_sim.domain.money import usd6_from_decimal
-from rwa_sim.errors import DataMissing, InputError, UnknownName
+from rwa_sim.errors import InputError, UnknownName
 from rwa_sim.rails.market import MarketTerms
 from rwa_sim.study.names import WorldFile, find_world
 
@@ -183,17 +183,7 @@ def find_study(name_or_path: str) -> Path:
     Raises:
         DataMissing: there is none.
     """
-    path = Path(name_or_path)
-    if path.is_file():
-        return path
-    if path.name == name_or_path and not path.suffix:
-        for folder in BUILT_IN:
-            if (folder / f"{name_or_path}.toml").is_file():
-                return folder / f"{name_or_path}.toml"
-    known = sorted({file.stem for folder in BUILT_IN for file in folder.glob("*.toml")})
-    raise DataMissing(
-        where="study", key="STUDY", path=name_or_path, looked_in=["here", "the built-in " + ", ".join(known)]
-    )
+    return find_document(name_or_path, BUILT_IN, "study")
 
 
 def _find_worlds(study: Study, path: Path) -> tuple[WorldFile, ...]:

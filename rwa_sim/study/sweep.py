@@ -22,6 +22,7 @@ from rwa_sim.errors import InputError
 from rwa_sim.files import write_text_atomically
 from rwa_sim.results.metrics import Value
 from rwa_sim.scenario import LoadedScenario, load_scenario
+from rwa_sim.study.cluster import on_cluster
 from rwa_sim.study.document import LoadedStudy, load_study
 from rwa_sim.study.runner import Progress, run_study, workers
 from rwa_sim.study.worlds import load_worlds
@@ -94,7 +95,7 @@ def make_cells(file: Path, axes: Sequence[Axis]) -> list[Cell]:
     for values in itertools.product(*fitting):
         named = tuple(zip(keys, values, strict=True))
         digest = hashlib.sha256(raw + repr(named).encode()).hexdigest()[:16]
-        cells.append(Cell(name=digest, file=str(file), schema=schema, values=named))
+        cells.append(Cell(name=digest, file=str(file.absolute()), schema=schema, values=named))
     return cells
 
 
@@ -130,6 +131,7 @@ def run_sweep(
     out: Path,
     progress: Progress = lambda stage, done, total: None,
     processes: int | None = None,
+    scheduler: str | None = None,
 ) -> list[CellResult]:
     """Run the cells that `out` does not hold yet, append each as it ends, and write the table.
 
@@ -138,15 +140,18 @@ def run_sweep(
         out: folder of the sweep; made if it is not there.
         progress: told after each cell.
         processes: worker processes; one for each core if None.
+        scheduler: address of a Dask cluster to run on in their place.
 
     Raises:
+        ClusterUnreachable: the cluster does not answer, or lost all its workers.
         InputError: the folder holds another sweep, or a cell cannot be run.
     """
     out.mkdir(parents=True, exist_ok=True)
     done = _read_done(out / CELLS, {cell.name: cell for cell in cells})
     missing = [cell for cell in cells if cell.name not in done]
     progress("cells", len(done), len(cells))
-    with (out / CELLS).open("a", encoding="utf-8") as stream, workers(processes) as run_all:
+    pool = on_cluster(scheduler) if scheduler and missing else workers(processes)
+    with (out / CELLS).open("a", encoding="utf-8") as stream, pool as run_all:
         for result in run_all(run_cell, missing):
             stream.write(_line(result) + "\n")
             stream.flush()

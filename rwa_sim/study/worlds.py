@@ -199,7 +199,7 @@ def _mean_lag_s(calendar: BusinessCalendar, lag_bd: int, year: int = 2026) -> in
 
 
 def _liquidity(profile: MarketProfile | TokenisedProfile, market: Market, outcome: Outcome) -> Liquidity:
-    starts_s, held_s = _funding_periods(profile, outcome)
+    starts_s, held_s = funding_periods(profile, outcome)
     parties = len(market.participants) + 1  # a central counterparty comes after the last participant
     need = measure_liquidity(outcome.moves, parties, starts_s)
     return Liquidity(
@@ -207,8 +207,8 @@ def _liquidity(profile: MarketProfile | TokenisedProfile, market: Market, outcom
     )
 
 
-def _funding_periods(profile: MarketProfile | TokenisedProfile, outcome: Outcome) -> tuple[Ints, Ints]:
-    """Starts of the periods in which participants cannot add cash, and how long the peak must lie ready.
+def funding_periods(profile: MarketProfile | TokenisedProfile, outcome: Outcome) -> tuple[Ints, Ints]:
+    """Starts of the periods in which participants cannot add cash, and how long each period's peak must lie ready.
 
     - cash on a chain: from one funding opening to the next, nights and weekends included, for the whole period
     - cash in a payment system, and conventional worlds: from one end of day to the next; the peak is needed while

@@ -6,6 +6,7 @@ import rule
 ├── chain         never oracles; the only room that imports web3, solcx or eth_tester
 ├── conventional, atomic, liquidity, netting    (and what they need) never chain
 ├── results       no web3, no contracts
+├── exports       of rwa_sim only domain, errors and files; reads a run's folder, never a rail
 └── cli, scripts  hold no rule of the market: nothing imports them
 """
 
@@ -118,6 +119,16 @@ def test_what_is_modelled_imports_no_chain(module):
             reached.add(name)
             pending += MODULES[name]
     assert not [name for name in reached if is_below(name, "rwa_sim.chain")]
+
+
+def test_exports_read_the_folder_of_a_run_and_no_rail():
+    for name, target in imported_by("rwa_sim.exports"):
+        if is_below(target, "rwa_sim"):
+            rooms = ("rwa_sim.domain", "rwa_sim.errors", "rwa_sim.files", "rwa_sim.exports")
+            assert any(is_below(target, room) for room in rooms), f"{name} imports {target}"
+        else:
+            allowed = set(sys.stdlib_module_names) | {"duckdb", "xmlschema"}
+            assert target.split(".")[0] in allowed, f"{name} imports {target}"
 
 
 def test_nothing_imports_the_faces():

@@ -6,6 +6,7 @@ benchmark
 ├── another seed             other bytes
 ├── statistical fails        run and say so; both engines at once are refused
 ├── one's own tape           runs; trade ids and participants are the file's
+├── --trades                 the tape, which a study reads back, and every trade in every world
 ├── bad input                exit 2, one line that names file and key, no folder left behind
 └── the page                 carries marks, what it does not show, both speeds; nothing is printed as "% faster"
 sweep
@@ -25,7 +26,10 @@ from pathlib import Path
 
 import pytest
 
+from rwa_sim.rails.tape_file import read_market
 from rwa_sim.results.metrics import METRICS
+from rwa_sim.study.document import load_study
+from rwa_sim.study.runner import market_of
 
 from .conftest import ROOT, rwa_sim
 
@@ -169,6 +173,37 @@ def test_ones_own_tape_settles_in_every_world(tmp_path):
     worlds = json.loads(done.stdout)["worlds"]
     assert all(world["trades"]["middle"] == 2 for world in worlds.values())
     assert worlds["A1-prefunded"]["never_settled_count"]["middle"] == 1, "Beta has 5 units and sold 50"
+
+
+def test_trades_are_written_in_the_format_that_a_study_reads(study, tmp_path):
+    done = rwa_sim(
+        "benchmark",
+        str(study),
+        "--out",
+        str(tmp_path / "out"),
+        "--trades",
+        "--sample",
+        "0",
+        "--no-sensitivity",
+    )
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "out" / "settlements.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 6 * 120
+    assert {row["world"] for row in rows} == set(json.loads(WORLDS))
+    assert all(row["finalized_at_s"] == "" for row in rows if row["pieces"] == "0" and row["world"][0] != "A")
+
+    issued_s = {"NOTE": 1_735_689_600}
+    names = sorted(
+        {line.split(",")[3] for line in (tmp_path / "out" / "trades.csv").read_text().splitlines()[1:]}
+    )
+    held = "participant,asset,amount\n" + "".join(f"bank-{n:03d},USD,1\n" for n in range(1, 7))
+    (tmp_path / "held.csv").write_text(held, "utf-8")
+    market = read_market(tmp_path / "out" / "trades.csv", tmp_path / "held.csv", issued_s, "study")
+    drawn = market_of(load_study(str(study)), 1)
+    assert set(names) <= set(market.participants) == set(drawn.participants)
+    for column in ("executed_at_s", "seller", "buyer", "units", "cash_usd6"):
+        assert (getattr(market.tape, column) == getattr(drawn.tape, column)).all()
 
 
 @pytest.mark.parametrize(

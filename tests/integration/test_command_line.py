@@ -145,6 +145,19 @@ def test_an_output_that_is_a_file_is_refused_and_kept(tmp_path, small_scenario):
     assert (tmp_path / "out").read_text("utf-8") == "mine"
 
 
+@pytest.mark.parametrize(
+    "command", [["run", "solar_demo"], ["benchmark"], ["sweep", "default", "--grid", "market.days=1"]]
+)
+def test_a_folder_of_other_things_is_refused_and_kept(tmp_path, command):
+    (tmp_path / "thesis.tex").write_text("mine", "utf-8")
+
+    done = rwa_sim(*command, "--out", str(tmp_path))
+
+    assert done.returncode == 2
+    assert "expected a new folder, an empty one, or one of an earlier output" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
 def test_a_missing_anvil_is_one_line(tmp_path, small_scenario):
     done = rwa_sim(
         "run",

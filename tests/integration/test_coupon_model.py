@@ -4,6 +4,7 @@ pay_coupons
 ├── given no faults             every record equals the chain's, field by field, but for gas, for the dust of the
 │                               holders' roundings, and for one second where two classes are paid in one block slot
 ├── given a challenge window    the same, with the window between report and coupon
+├── given slow cash             the report waits for it
 ├── given late nodes for sure   every report is later by the time a late node takes
 ├── given wrong readings        disputed if the watchers are in time: later, corrected, the same money
 └── given too short a window    not disputed; cash is what the bank credited all the same
@@ -71,6 +72,13 @@ def flow():
 @pytest.fixture(scope="module")
 def scenario():
     return load_scenario("solar_demo").scenario
+
+
+def test_a_report_waits_for_its_cash(flow, scenario):
+    """Cash is on chain three days after the bank booked it, long after the report."""
+    records, _ = pay_coupons(profile_of(scenario, on_ramp_s=3 * DAY_S), flow, Random(1))
+    booked = {credit.period_id: credit.booked_at_s for credit in flow.credits}
+    assert all(r.determined_at_s == booked[r.period_id] + 3 * DAY_S for r in records)
 
 
 def test_late_nodes_make_every_report_later(flow, scenario):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from random import Random
 
@@ -20,7 +21,7 @@ from rwa_sim.domain.records import SettlementRecord, SettlementStatus
 from rwa_sim.files import folder_replaced_when_done, write_text_atomically
 from rwa_sim.rails.columns import settlement_of
 from rwa_sim.rails.tape import Instrument, TapeTerms, allot, generate_tape
-from rwa_sim.results.measures import failed, quantile, replacement_exposure_usd6
+from rwa_sim.results.measures import failed, in_office_hours, quantile, replacement_exposure_usd6
 from rwa_sim.results.metrics import METRICS, compute_metrics
 from rwa_sim.results.summary import duration_text, energy_text
 from rwa_sim.results.world import Liquidity, Pricing, WorldFacts, WorldRecords
@@ -153,6 +154,22 @@ def test_metrics_of_a_small_world_are_those_worked_by_hand():
     assert world["liquidity_cost_bp"] == pytest.approx(100 / 360, abs=1e-6)
     assert world["coupons"] == world["coupon_latency_p50_s"] == 0
     assert "liquidity_peak_usd6" not in world, "what a run did not look at is left out"
+
+
+@pytest.mark.parametrize(
+    ("at", "office"),
+    [
+        ("2025-03-03T08:00:00", True),  # a Monday
+        ("2025-03-03T07:59:59", False),
+        ("2025-03-07T15:59:59", True),
+        ("2025-03-07T16:00:00", False),
+        ("2025-03-08T12:00:00", False),  # Saturday
+        ("2025-03-09T12:00:00", False),
+    ],
+)
+def test_office_hours_are_weekdays_from_eight_to_four(at, office):
+    executed_at_s = int(datetime.fromisoformat(at).replace(tzinfo=UTC).timestamp())
+    assert in_office_hours(settlement_of([record(executed_at_s=executed_at_s)])).tolist() == [office]
 
 
 FACTS = WorldFacts(

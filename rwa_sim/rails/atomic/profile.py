@@ -17,7 +17,6 @@ from pydantic import Field, model_validator
 from rwa_sim.calendars import find_calendar
 from rwa_sim.domain.calendar import BusinessCalendar
 from rwa_sim.domain.money import floor_usd6
-from rwa_sim.errors import UnknownName
 from rwa_sim.rails.atomic.opening import OpeningHours
 from rwa_sim.rails.market_profile import clock_range
 from rwa_sim.rails.sourced import (
@@ -27,6 +26,7 @@ from rwa_sim.rails.sourced import (
     Probability,
     Sourced,
     SourcedDocument,
+    load_sourced,
     read_sourced,
     replaced,
 )
@@ -179,10 +179,7 @@ def load_tokenised(name: str, where: str = "profile") -> TokenisedProfile:
         UnknownName: there is none of that name.
         InputError: the file is not what a profile must be; names file and key.
     """
-    known = {path.stem: path for path in PROFILES.glob("*.toml")}
-    if name not in known:
-        raise UnknownName(where=where, key="tokenised.profiles", got=name, known=known)
-    return read_tokenised(known[name])
+    return load_sourced(name, PROFILES, TokenisedProfile, where, "tokenised.profiles")
 
 
 def read_tokenised(path: Path) -> TokenisedProfile:

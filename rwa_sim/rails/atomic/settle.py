@@ -8,9 +8,9 @@ from rwa_sim.rails.atomic.cycles import play_cycles
 from rwa_sim.rails.atomic.gross import play_gross
 from rwa_sim.rails.atomic.outcome import build_outcome
 from rwa_sim.rails.atomic.profile import TokenisedProfile
-from rwa_sim.rails.atomic.streams import stream
 from rwa_sim.rails.atomic.trigger import play_trigger
 from rwa_sim.rails.columns import Ints, Market, Outcome
+from rwa_sim.rails.streams import stream
 
 PLAYS = {"gross": play_gross, "cycle": play_cycles, "trigger": play_trigger}
 

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from rwa_sim.rails.columns import Ints
 from rwa_sim.rails.conventional.days import DayTable
-from rwa_sim.rails.conventional.streams import stream
 from rwa_sim.rails.conventional.windows import Windows
 from rwa_sim.rails.market_profile import MarketProfile, clock
+from rwa_sim.rails.streams import stream
 
 AFFIRM_MEDIAN_S, AFFIRM_SIGMA = 2 * 3600, 1.0  # [A] allocation and confirmation, lognormal
 NEXT_DAY_AFFIRMATION = time(10)  # [A] local

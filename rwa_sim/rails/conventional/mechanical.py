@@ -29,9 +29,9 @@ from rwa_sim.rails.conventional.finals import Finals
 from rwa_sim.rails.conventional.lifecycle import MAX_FAIL_DAYS
 from rwa_sim.rails.conventional.log import Log
 from rwa_sim.rails.conventional.obligations import Obligations
-from rwa_sim.rails.conventional.streams import stream
 from rwa_sim.rails.conventional.windows import Windows
 from rwa_sim.rails.market_profile import MarketProfile
+from rwa_sim.rails.streams import stream
 
 Step = tuple[int, Callable[[int], None]]  # second, what is done in it
 

@@ -19,9 +19,9 @@ from rwa_sim.rails.conventional.days import DayTable
 from rwa_sim.rails.conventional.finals import FailedValue, Finals
 from rwa_sim.rails.conventional.lifecycle import MAX_FAIL_DAYS
 from rwa_sim.rails.conventional.obligations import Obligations
-from rwa_sim.rails.conventional.streams import stream
 from rwa_sim.rails.conventional.windows import Windows
 from rwa_sim.rails.market_profile import MarketProfile
+from rwa_sim.rails.streams import stream
 
 
 def settle_statistically(

@@ -5,6 +5,7 @@ generate_market
 ├── sizes          lognormal: median and mean within three standard errors
 ├── hours          office trades on weekdays 08:00-16:00 UTC, the rest at any second; share within three errors
 ├── sellers        hold what they sell once all is settled, but for the share of short sales
+├── buyers         have what they pay once all is settled, but for the share of unfunded purchases
 ├── imbalance      flow from one half to the other
 └── seed           same text, same market; another text, another
 """
@@ -48,7 +49,7 @@ def short_sales(market):
     for seller, buyer, units in zip(
         tape.seller.tolist(), tape.buyer.tolist(), tape.units.tolist(), strict=True
     ):
-        count += held[seller] < units
+        count += held[seller] < units <= max(held)  # what nobody holds, nobody can sell otherwise
         held[seller] -= units
         held[buyer] += units
     assert sum(held) == int(market.opening_units.sum()), "stock is conserved"
@@ -86,6 +87,18 @@ def test_only_short_sellers_sell_what_they_do_not_hold(market):
     assert short_sales(generate_market(replace(TERMS, short_sale_share=0.0), "7:1")) == 0
     count, asked = short_sales(market), 0.03 * len(market.tape)
     assert 0 < count < asked + 3 * math.sqrt(asked), "an able candidate may be drawn where none is short"
+
+
+def test_only_unfunded_buyers_buy_for_what_they_have_not():
+    market = generate_market(replace(TERMS, unfunded_share=0.0), "7:1")
+    cash, tape = market.opening_cash_usd6.tolist(), market.tape
+    for seller, buyer, usd6 in zip(
+        tape.seller.tolist(), tape.buyer.tolist(), tape.cash_usd6.tolist(), strict=True
+    ):
+        others = [held for who, held in enumerate(cash) if who != seller]
+        assert cash[buyer] >= usd6 or usd6 > max(others)
+        cash[seller] += usd6
+        cash[buyer] -= usd6
 
 
 def test_imbalance_moves_stock_from_one_half_to_the_other():
