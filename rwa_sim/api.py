@@ -14,6 +14,8 @@ from rwa_sim.chain.contract import Contract, deploy
 from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, deploy_deal
 from rwa_sim.chain.engine import Account, Engine, Receipt
 from rwa_sim.chain.instruction import Instruction, Mode, sign_instruction
+from rwa_sim.chain.revm import RevmEngine
+from rwa_sim.chain.rpc import RpcEngine
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.chain.tester import TesterEngine
 from rwa_sim.domain.money import usd_text
@@ -21,6 +23,7 @@ from rwa_sim.domain.records import CouponRecord, SettlementRecord, Trade
 from rwa_sim.domain.tranches import ClassTerms, Step, StepKind, Trigger
 from rwa_sim.domain.tranches import DealTerms as WaterfallTerms
 from rwa_sim.errors import Reverted, RwaError
+from rwa_sim.network import open_network
 from rwa_sim.results.write import compute_results, write_results
 from rwa_sim.scenario import load_scenario
 from rwa_sim.simulation import RunResult, run
@@ -50,6 +53,8 @@ __all__ = [
     "PeriodSchedule",
     "Receipt",
     "Reverted",
+    "RevmEngine",
+    "RpcEngine",
     "RunResult",
     "RwaError",
     "SettlementRecord",
@@ -68,6 +73,7 @@ __all__ = [
     "derive_account",
     "load_scenario",
     "load_study",
+    "open_network",
     "run",
     "run_study",
     "sign_instruction",

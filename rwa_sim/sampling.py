@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from random import Random
 
-from rwa_sim.chain.engine import Capability, Engine, require
+from rwa_sim.chain.capabilities import Capability, require
+from rwa_sim.chain.engine import Engine
 from rwa_sim.domain.records import SettlementRecord, SettlementStatus, Trade
 from rwa_sim.errors import InputError, ResultFailed
 from rwa_sim.rails.atomic import TokenisedProfile, settle

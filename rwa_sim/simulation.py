@@ -21,8 +21,9 @@ from oracles.periods import PeriodSchedule
 from oracles.registry import AssetRegistry, MeterSpec
 from oracles.schema import CashflowEvent, MeterReading, SignedReport
 from rwa_sim.calendars import find_calendar
+from rwa_sim.chain.capabilities import Capability, require
 from rwa_sim.chain.deploy import ClassIssue, Deal, DealTerms, FeedTerms, deploy_deal
-from rwa_sim.chain.engine import Capability, Engine, require
+from rwa_sim.chain.engine import Engine
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.domain.money import usd6_from_decimal
 from rwa_sim.domain.records import CouponRecord, SettlementRecord, Trade

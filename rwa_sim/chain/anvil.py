@@ -17,12 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
-from rwa_sim.chain.engine import (
-    BLOCK_GAS_LIMIT,
-    CHAIN_ID,
-    GENESIS_TIMESTAMP_S,
-    Capabilities,
-)
+from rwa_sim.chain.capabilities import Capabilities
+from rwa_sim.chain.engine import BLOCK_GAS_LIMIT, CHAIN_ID, GENESIS_TIMESTAMP_S
 from rwa_sim.chain.json_rpc import JsonRpc
 from rwa_sim.chain.node_engine import NodeEngine
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, derive_account, seeded

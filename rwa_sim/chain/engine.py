@@ -6,71 +6,22 @@
 An engine mines when it is told to and at the second it is told: one `submit` is one block. It never
 raises because a contract refused; `Contract` decodes the refusal.
 
-What an engine can do beyond that it declares in `capabilities`; whoever needs one asks with `require`.
+What an engine can do beyond that it declares, see `capabilities`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol, Self
 
-from rwa_sim.errors import InputError
+from rwa_sim.chain.capabilities import Capabilities
 
 CHAIN_ID = 131277322940537  # eth-tester's; the other local engines take the same, so that digests agree
 GENESIS_TIMESTAMP_S = 946_684_800  # 2000-01-01: before any simulated instant
 BLOCK_GAS_LIMIT = 2_000_000_000  # roomy: the block is a unit of time here, not of congestion
 DEFAULT_GAS = 5_000_000  # explicit, because estimation re-executes and can see another timestamp
 MAX_FEE_WEI = 10**10
-
-
-class Capability(StrEnum):
-    """What an engine may have beyond sending and calling; each is a field of `Capabilities`."""
-
-    EXACT_GAS = "exact_gas"
-    TRAVEL = "travel"
-    SNAPSHOT = "snapshot"
-    REVERT_DATA = "revert_data"
-    LOGS_BY_RANGE = "logs_by_range"
-    PERSISTENT_STATE = "persistent_state"
-    ACCOUNTS_ARE_FUNDED = "accounts_are_funded"
-
-
-MEANING = {
-    Capability.EXACT_GAS: "gas equal to the protocol's",
-    Capability.TRAVEL: "blocks at chosen seconds (simulated time)",
-    Capability.SNAPSHOT: "marks to go back to",
-    Capability.REVERT_DATA: "what a refused transaction returned",
-    Capability.LOGS_BY_RANGE: "events of past blocks",
-    Capability.PERSISTENT_STATE: "a state that outlives the process",
-    Capability.ACCOUNTS_ARE_FUNDED: "gas money for new accounts",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What an engine declares of itself.
-
-    Attributes:
-        exact_gas: `Receipt.gas_used` is the protocol's; otherwise it is an estimate and says so.
-        travel: the engine chooses the second of the next block.
-        snapshot: `snapshot` and `revert` work.
-        revert_data: a refused transaction's receipt has what the contract returned.
-        logs_by_range: `logs` works.
-        persistent_state: the chain is still there after `close`.
-        accounts_are_funded: a new account is sent gas money; without it the chain takes none.
-        finality_blocks: a receipt is given once its block is the last of this many; 1 is at once.
-    """
-
-    exact_gas: bool
-    travel: bool
-    snapshot: bool
-    revert_data: bool
-    logs_by_range: bool
-    persistent_state: bool
-    accounts_are_funded: bool
-    finality_blocks: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,29 +147,3 @@ class Engine(Protocol):
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
-
-
-def require(engine: Engine, *needed: Capability, by: str) -> None:
-    """Refuse an engine that cannot do what is needed.
-
-    Args:
-        engine: what was chosen.
-        needed: what it must be able to do.
-        by: who needs it, such as "rwa-sim run".
-
-    Raises:
-        InputError: it lacks one; names engine and capability.
-    """
-    for capability in needed:
-        if not getattr(engine.capabilities, capability.value):
-            raise lacking(engine.name, capability, by=by)
-
-
-def lacking(name: str, capability: Capability, *, by: str) -> InputError:
-    """The refusal of an engine that lacks a capability."""
-    return InputError(
-        where=f"engine {name}",
-        key=capability.value,
-        expected=f"{MEANING[capability]}, which {by} needs",
-        got="an engine without",
-    )

@@ -15,18 +15,8 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from rwa_sim.chain.engine import (
-    GENESIS_TIMESTAMP_S,
-    MAX_FEE_WEI,
-    CallResult,
-    Capabilities,
-    Capability,
-    Head,
-    Log,
-    Receipt,
-    Transaction,
-    lacking,
-)
+from rwa_sim.chain.capabilities import Capabilities, Capability, lacking
+from rwa_sim.chain.engine import GENESIS_TIMESTAMP_S, MAX_FEE_WEI, CallResult, Head, Log, Receipt, Transaction
 from rwa_sim.chain.revm_world import AccountImage, Refused, World
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account, seeded
 from rwa_sim.chain.transactions import created_address, hash_of

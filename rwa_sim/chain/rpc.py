@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rwa_sim.chain.capabilities import Capabilities, Capability, lacking
 from rwa_sim.chain.courier import Courier
-from rwa_sim.chain.engine import Account, Capabilities, Capability, Head, Receipt, Transaction, lacking
+from rwa_sim.chain.engine import Account, Head, Receipt, Transaction
 from rwa_sim.chain.json_rpc import JsonRpc
 from rwa_sim.chain.node_engine import NodeEngine
 from rwa_sim.chain.parcel import DeliveryTerms

@@ -9,15 +9,8 @@ from typing import Self
 from eth_account import Account as EthAccount
 from eth_utils.crypto import keccak
 
-from rwa_sim.chain.engine import (
-    CHAIN_ID,
-    MAX_FEE_WEI,
-    Account,
-    Capabilities,
-    Head,
-    Receipt,
-    Transaction,
-)
+from rwa_sim.chain.capabilities import Capabilities
+from rwa_sim.chain.engine import CHAIN_ID, MAX_FEE_WEI, Account, Head, Receipt, Transaction
 from rwa_sim.chain.transactions import sign_transaction
 
 FAUCET_LABEL = "faucet"

@@ -10,11 +10,11 @@ from eth_tester.backends.pyevm import PyEVMBackend
 from eth_utils.address import to_canonical_address, to_checksum_address
 from eth_utils.exceptions import ValidationError
 
+from rwa_sim.chain.capabilities import Capabilities
 from rwa_sim.chain.engine import (
     BLOCK_GAS_LIMIT,
     GENESIS_TIMESTAMP_S,
     CallResult,
-    Capabilities,
     Head,
     Log,
     Receipt,

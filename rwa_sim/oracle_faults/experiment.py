@@ -15,8 +15,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from rwa_sim.chain.capabilities import Capability, require
 from rwa_sim.chain.deploy import FeedTerms
-from rwa_sim.chain.engine import Capability, Engine, require
+from rwa_sim.chain.engine import Engine
 from rwa_sim.errors import InputError, UnknownName
 from rwa_sim.oracle_faults.catalogue import CLASSES, Case, cases
 from rwa_sim.oracle_faults.catalogue.gateway import SEARCHED, at_most

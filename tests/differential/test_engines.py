@@ -24,7 +24,8 @@ from rwa_sim.chain.rpc import NodeTerms, RpcEngine
 from rwa_sim.chain.signing import GRANT_WEI
 from rwa_sim.chain.tester import TesterEngine
 from tests.contracts.node_kit import OBEDIENT, OPERATOR, running_node
-from tests.differential.steps import Played, Stage, Step, draw
+from tests.differential.lives import Step, draw
+from tests.differential.stage import Played, Stage
 
 pytest.importorskip("pyrevm")
 SHORT, LONG = 12, 100

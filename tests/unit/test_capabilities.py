@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rwa_sim.chain.engine import MEANING, Capabilities, Capability, require
+from rwa_sim.chain.capabilities import MEANING, Capabilities, Capability, require
 from rwa_sim.chain.tester import TesterEngine
 from rwa_sim.errors import InputError
 from rwa_sim.oracle_faults.experiment import run_faults

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from rwa_sim.chain.engine import Capability, Engine, require
+from rwa_sim.chain.capabilities import Capability, require
+from rwa_sim.chain.engine import Engine
 from rwa_sim.rails.crosschain import hashlock, keys
 from rwa_sim.rails.crosschain.chains import World, open_world
 from rwa_sim.rails.crosschain.config import Config, Trade, draw_trades, stream
