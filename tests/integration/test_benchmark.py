@@ -322,4 +322,4 @@ def test_the_built_in_study_is_the_one_in_the_repository():
     assert (ROOT / "studies" / "default.toml").is_file()
     done = rwa_sim("benchmark", "elsewhere", "--out", "nowhere")
     assert done.returncode == 2
-    assert "the built-in default" in done.stderr
+    assert "the built-in studies default" in done.stderr
