@@ -21,6 +21,9 @@ from rwa_sim.rails.columns import NEVER, Market, Tape
 from rwa_sim.rails.conventional import Course, FailEngine, settle, settle_course
 from rwa_sim.rails.conventional.lifecycle import MAX_FAIL_DAYS
 from rwa_sim.rails.market_profile import MarketProfile, load_profile
+from rwa_sim.study.document import load_study
+from rwa_sim.study.names import CONVENTIONAL
+from rwa_sim.study.runner import market_of
 
 USD6 = 10**6
 DAY_S = 86_400
@@ -180,6 +183,16 @@ def best_rate(profile: MarketProfile, market: Market, engine: FailEngine, rounds
     return len(market.tape) / min(seconds)
 
 
+def on_the_default_study(rounds: int) -> dict[str, float]:
+    """The mechanical engine on the first draw of the default study, conventional world by world."""
+    loaded = load_study("default")
+    market = market_of(loaded, 1)
+    return {
+        name: best_rate(load_profile(name), market, FailEngine.MECHANICAL, rounds)
+        for name in loaded.names(CONVENTIONAL)
+    }
+
+
 def compare(profile: MarketProfile, market: Market, rounds: int) -> dict[str, Any]:
     """The mechanical engine and the SimPy model on one market, in turn, so that a busy machine slows both."""
     course = settle_course(profile, market, SEED, engine=FailEngine.MECHANICAL)
@@ -231,6 +244,9 @@ def main() -> int:
             best_rate(profile, random_market(args.many, 250), FailEngine.STATISTICAL, args.rounds)
         ),
         "mechanical_per_s": round(best_rate(profile, market, FailEngine.MECHANICAL, args.rounds)),
+        "mechanical_default_study_per_s": {
+            name: round(rate) for name, rate in on_the_default_study(args.rounds).items()
+        },
         "beside_simpy": beside,
     }
     if args.json:
@@ -238,6 +254,8 @@ def main() -> int:
     else:
         print(f"statistical engine   {figures['statistical_per_s']:>12,} trades/s")
         print(f"mechanical engine    {figures['mechanical_per_s']:>12,} trades/s")
+        for name, rate in figures["mechanical_default_study_per_s"].items():
+            print(f"  default study, {name:12} {rate:>7,} trades/s")
         print("mechanical beside the same model as SimPy processes:")
         for key, value in beside.items():
             print(f"  {key:20} {value!s:>12}")

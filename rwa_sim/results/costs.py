@@ -10,7 +10,7 @@ from fractions import Fraction
 from rwa_sim.domain.money import floor_usd6
 from rwa_sim.rails.liquidity import locked_usd6_s
 from rwa_sim.results.measures import MONEY_YEAR_S, YEAR_S, total
-from rwa_sim.results.world import Pricing, WorldRecords
+from rwa_sim.results.world import Pricing, WorldFacts, WorldRecords
 
 PARTS = ("fees", "penalties", "buy-ins", "gas", "platform", "running", "liquidity", "margin")
 
@@ -35,9 +35,8 @@ def cost_of_trades(world: WorldRecords, pricing: Pricing) -> dict[str, int]:
     }
 
 
-def issue_cost(world: WorldRecords, notional_usd6: int) -> dict[str, int]:
+def issue_cost(facts: WorldFacts, notional_usd6: int) -> dict[str, int]:
     """What the issue costs: once (underwriting and expenses), and each year (servicing, trustee, custody)."""
-    facts = world.stated
     return {
         "once": floor_usd6(notional_usd6 * facts.issue_bp / 10_000),
         "a year": floor_usd6(notional_usd6 * facts.servicing_bp_pa / 10_000),

@@ -64,13 +64,7 @@ def _has_facts(world: WorldRecords) -> bool:
     return world.facts is not None
 
 
-def _has_oracle(world: WorldRecords) -> bool:
-    return world.facts is not None  # a world without a chain has no oracle and shows zeros
-
-
-NO_ORACLE = OracleFigures(
-    staleness_s=(), late_count=0, wrong_count=0, detection_s=(), quorum_failures=0, wrong_value_usd6=0
-)
+NO_ORACLE = OracleFigures(staleness_s=(), late_count=0, wrong_count=0, detection_s=(), wrong_value_usd6=0)
 
 
 def _oracle(world: WorldRecords) -> OracleFigures:
@@ -562,7 +556,7 @@ METRICS: tuple[Metric, ...] = (
         unit="s",
         definition="cash credited to final report",
         compute=lambda w, p: quantile(_oracle(w).staleness_s, 0.95),
-        needs=_has_oracle,
+        needs=_has_facts,
     ),
     Metric(
         number=15,
@@ -572,7 +566,7 @@ METRICS: tuple[Metric, ...] = (
         definition="cash paid to wrong holders or in wrong amounts because a report was wrong; 0 while no more nodes "
         "lie than the quorum tolerates (docs/oracle-faults.md measures what lies beyond)",
         compute=lambda w, p: _oracle(w).wrong_value_usd6,
-        needs=_has_oracle,
+        needs=_has_facts,
     ),
     Metric(
         number=15,
@@ -581,7 +575,7 @@ METRICS: tuple[Metric, ...] = (
         unit="s",
         definition="report opened to challenge",
         compute=lambda w, p: max(_oracle(w).detection_s, default=0),
-        needs=_has_oracle,
+        needs=_has_facts,
     ),
     Metric(
         number=15,
@@ -589,8 +583,8 @@ METRICS: tuple[Metric, ...] = (
         label="quorum failures",
         unit="count",
         definition="reports that were late because too few nodes could sign",
-        compute=lambda w, p: _oracle(w).quorum_failures,
-        needs=_has_oracle,
+        compute=lambda w, p: _oracle(w).late_count,
+        needs=_has_facts,
     ),
     Metric(
         number=16,

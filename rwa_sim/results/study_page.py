@@ -9,7 +9,7 @@ from html import escape
 from rwa_sim import __version__
 from rwa_sim.domain.money import usd6_from_decimal, usd_text
 from rwa_sim.rails.atomic.frontier import FrontierPoint
-from rwa_sim.results.costs import PARTS
+from rwa_sim.results.costs import PARTS, issue_cost
 from rwa_sim.results.html import assumption_tables, bullets, cards, figure_section, page, section, table
 from rwa_sim.results.metrics import Metric, Value
 from rwa_sim.results.study_plots import study_figures
@@ -216,8 +216,7 @@ def _facts(result: StudyResult) -> str:
                 str(facts.reorg_blocks),
                 duration_text(facts.origination_s),
                 duration_text(facts.primary_s),
-                f"{float(facts.issue_bp):.1f}",
-                f"{float(facts.servicing_bp_pa):.1f}",
+                *(usd_text(usd6, 0) for usd6 in issue_cost(facts, notional_usd6).values()),
             )
         )
     heads = (
@@ -226,8 +225,8 @@ def _facts(result: StudyResult) -> str:
         "blocks that may change",
         "origination",
         "primary settlement",
-        "issue, bp once",
-        "servicing, bp a year",
+        "issue, USD once",
+        "servicing, USD a year",
     )
     note = f"<p>Stated by the profiles, not measured. Costs of the issue are on {usd_text(notional_usd6, 0)} USD.</p>"
     return note + table(heads, rows, range(2, 7))

@@ -41,10 +41,9 @@ class OracleFigures:
     """How the reports of a tokenised world came: lists by report, seconds."""
 
     staleness_s: tuple[int, ...]
-    late_count: int
+    late_count: int  # too few nodes could sign in time
     wrong_count: int
     detection_s: tuple[int, ...]
-    quorum_failures: int
     wrong_value_usd6: int
 
 
@@ -64,7 +63,6 @@ class WorldFacts:
     running_usd6_pa: int
     issue_bp: Fraction
     servicing_bp_pa: Fraction
-    touches_at_issue: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

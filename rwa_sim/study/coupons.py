@@ -182,6 +182,5 @@ def _figures(profile: TokenisedProfile, credits: Sequence[Credit], drawn: Sequen
         late_count=sum(report.late for report in drawn),
         wrong_count=len(wrong),
         detection_s=tuple(profile.oracle_detection_s.value for _ in wrong),
-        quorum_failures=sum(report.late for report in drawn),
         wrong_value_usd6=0,
     )

@@ -107,7 +107,7 @@ def test_the_page_shows_claims_marks_and_what_it_does_not_show(outcome):
         "What this study does not show",
         "Evidence marks",
         "best",
-        "tornado"[:0],
+        "What carries the result",
     ):
         assert text in body
     assert "Executed in contracts on tester and equal to the model field by field: 6 of 120 trades" in body
