@@ -1,4 +1,4 @@
-"""Verbs of the settlement book: affirm, match, hold, part, attempt, cancel, close, net; and cash by signature.
+"""Verbs of the settlement book: affirm, match, hold, part, attempt, cancel, close, purge, net; and cash by signature.
 
 Every verb sends one transaction, as somebody who is no party unless said otherwise.
 """
@@ -94,6 +94,11 @@ def attempt(market: Market, terms: Instruction, at_s: int | None = None, gas: in
 def close(market: Market, terms: Instruction, at_s: int | None = None) -> Receipt:
     """Ends what the deadline has ended."""
     return market.dvp.send("close", terms, sender=market.stranger, at_s=at_s)
+
+
+def purge(market: Market, *trades: Instruction, at_s: int | None = None) -> Receipt:
+    """Frees the entries of settled trades whose deadline has passed."""
+    return market.dvp.send("purge", list(trades), sender=market.stranger, at_s=at_s)
 
 
 def net(

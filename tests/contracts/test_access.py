@@ -92,6 +92,7 @@ TABLE: dict[str, dict[str, Row]] = {
         "settleCycle": ANYONE,
         "cancel": Row(NOBODY, "NotParty"),
         "close": ANYONE,
+        "purge": ANYONE,
         "releaseRefund": ANYONE,
         "releaseUnits": ANYONE,
     },
@@ -179,6 +180,7 @@ def book_arguments(market: Market) -> dict[str, tuple]:
         "settleCycle": (([], [], [], b""), 0),
         "cancel": (terms,),
         "close": (terms,),
+        "purge": ([],),
         "releaseRefund": (market.cash.address, market.buyer.address),
         "releaseUnits": (terms,),
     }

@@ -38,6 +38,13 @@ cancel, close
 ├── before it is matched                                either party alone
 ├── afterwards                                          both, or anyone after the deadline
 └── what is locked goes back; no token can stop the end
+
+purge
+├── given above its cap                                 reverts TooMany
+├── given it never settled, or was purged               reverts WrongStatus
+├── when by the deadline                                reverts NotExpired
+├── when one of many cannot be                          none is
+└── when settled and past its deadline                  the entry is gone; the terms are of no use to anyone
 """
 
 from __future__ import annotations
@@ -67,6 +74,7 @@ from tests.contracts.dvp_kit import (
     match,
     numbered,
     on_hold,
+    purge,
     settle_agreed,
     settle_part,
     signatures,
@@ -306,6 +314,89 @@ def test_after_the_deadline_anyone_closes_a_matched_trade(market):
     event(market.dvp, receipt, "Closed", by=market.stranger.address)
     with reverts("WrongStatus", actual=Status.CANCELLED):
         close(market, terms)
+
+
+# ── purge ──────────────────────────────────────────────────────────────────
+
+
+def test_purge_walks_down_its_ladder(market):
+    terms = agree(market)
+    with reverts("TooMany", count=101, max=100):
+        market.dvp.send("purge", [terms] * 101, sender=market.stranger, gas=50_000_000)
+    with reverts("WrongStatus", actual=Status.NONE, expected=Status.SETTLED):
+        purge(market, terms)
+    match(market, terms)
+    with rolled_back(market.chain), reverts("WrongStatus", actual=Status.MATCHED, expected=Status.SETTLED):
+        purge(market, terms, at_s=terms.deadline + 1)
+    open_trade(market)
+    settle_agreed(market, terms)
+    with reverts("NotExpired", deadline=terms.deadline, nowSeconds=terms.deadline):
+        purge(market, terms, at_s=terms.deadline)
+
+    receipt = purge(market, terms, at_s=terms.deadline + 1)
+
+    event(market.dvp, receipt, "Purged", tradeId=terms.trade_id)
+    assert status(market, terms) is Status.NONE
+    with reverts("WrongStatus", actual=Status.NONE):
+        purge(market, terms)
+
+
+def test_purge_frees_all_or_none(market):
+    trades = [numbered(agree(market), number) for number in (1, 2)]
+    open_trade(market)
+    settle(market, trades[0])
+
+    with reverts("WrongStatus", actual=Status.NONE, expected=Status.SETTLED):
+        purge(market, *trades, at_s=trades[0].deadline + 1)
+
+    assert status(market, trades[0]) is Status.SETTLED
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_no_one_brings_a_purged_trade_back(market, mode):
+    open_trade(market)
+    terms = agree(market, mode=mode)
+    if mode is Mode.HOLD:
+        hold(market, terms)
+        settle_agreed(market, terms)
+    else:
+        settle(market, terms)
+    purge(market, terms, at_s=terms.deadline + 1)
+    before = books(market)
+
+    for step, needs in (
+        (affirm, (market.seller,)),
+        (match, ()),
+        (hold, ()),
+        (settle, ()),
+        (cancel, (market.seller,)),
+        (cancel, (market.buyer,)),
+    ):
+        if step is hold and mode is Mode.ALLOWANCE:
+            refused = reverts("WrongMode")
+        elif step is settle and mode is Mode.HOLD:
+            refused = reverts("WrongStatus", actual=Status.NONE, expected=Status.HELD)
+        else:
+            refused = reverts("Expired", deadline=terms.deadline)
+        with refused:
+            step(market, terms, *needs)
+    with reverts("WrongStatus", actual=Status.NONE):
+        attempt(market, terms)
+    with reverts("WrongStatus", actual=Status.NONE):
+        close(market, terms)
+
+    assert status(market, terms) is Status.NONE
+    assert books(market) == before
+
+
+def test_a_trade_never_agreed_can_be_called_off_until_its_deadline(market):
+    terms = agree(market)
+    with rolled_back(market.chain), reverts("Expired", deadline=terms.deadline):
+        cancel(market, terms, market.seller, at_s=terms.deadline + 1)
+
+    cancel(market, terms, market.seller, at_s=terms.deadline)
+
+    assert status(market, terms) is Status.CANCELLED
 
 
 # ── hold ───────────────────────────────────────────────────────────────────

@@ -200,6 +200,7 @@ INNER = (
     ("affirm", lambda market, terms: (terms,)),
     ("cancel", lambda market, terms: (terms,)),
     ("close", lambda market, terms: (terms,)),
+    ("purge", lambda market, terms: ([],)),
     ("attempt", lambda market, terms: (terms,)),
     ("hold", lambda market, terms: (terms, *signatures(market, terms))),
     ("releaseUnits", lambda market, terms: (terms,)),

@@ -14,7 +14,7 @@ pragma solidity 0.8.37;
 ///      | Matched   | Held, Settled, Failed; Cancelled            | anyone; both parties, or the deadline  |
 ///      | Held      | Settled; Cancelled                          | anyone; both parties, or the deadline  |
 ///      | Failed    | Settled; Cancelled                          | anyone; both parties, or the deadline  |
-///      | Settled   | -                                           | final                                  |
+///      | Settled   | None: entry purged, for good                | anyone after the deadline              |
 ///      | Cancelled | -                                           | final; what was filled stays delivered |
 interface IDvPSettlement {
     enum Status {
@@ -182,6 +182,8 @@ interface IDvPSettlement {
     event RefundPaid(address indexed cash, address indexed buyer, uint256 amountUsd6);
     event Dropped(bytes32 indexed id, bytes32 indexed tradeId, DropReason reason);
     event CycleSettled(uint256 settledCount, uint256 droppedCount);
+    /// @notice The book no longer keeps the trade's entry; that it settled is in its events.
+    event Purged(bytes32 indexed id, bytes32 indexed tradeId);
 
     /* AGREE */
 
@@ -265,8 +267,8 @@ interface IDvPSettlement {
 
     /* END */
 
-    /// @notice Ends a trade. Either party before it is matched; afterwards both must say so.
-    /// @dev Errors in order: WrongStatus, NotParty, AlreadyDone.
+    /// @notice Ends a trade. Either party before it is matched and until its deadline; afterwards both must say so.
+    /// @dev Errors in order: WrongStatus, Expired (before it is matched), NotParty, AlreadyDone.
     function cancel(Instruction calldata terms) external;
 
     /// @notice Ends a trade whose deadline has passed and gives back what is locked. Callable by anyone.
@@ -278,6 +280,11 @@ interface IDvPSettlement {
 
     /// @notice Frees the units of a cancelled trade at the bond, if the bond refused when it was cancelled.
     function releaseUnits(Instruction calldata terms) external;
+
+    /// @notice Frees the storage of settled trades whose deadline has passed, all or none. Callable by anyone: after the
+    ///         deadline no signature can bring such a trade back, so nothing is lost but the entry.
+    /// @dev Errors in order: TooMany; for each trade WrongStatus, NotExpired.
+    function purge(Instruction[] calldata trades) external;
 
     /* VIEWS */
 

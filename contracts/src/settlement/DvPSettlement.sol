@@ -19,7 +19,8 @@ uint256 constant ALL_LEFT = type(uint256).max;
 /// @notice Delivery versus payment on terms that both parties agreed: at once, in parts, from a lock, or netted.
 ///
 /// READ IN THIS ORDER. SettlementBook (what is agreed), this file (lock, settle, end), NettingCycle (many at once).
-/// LIFE. None -> Matched -> (Held) -> Settled or Cancelled; both are final. A refused attempt may be recorded as Failed
+/// LIFE. None -> Matched -> (Held) -> Settled or Cancelled; both are final. A settled trade's entry may be purged after
+/// its deadline: nothing that starts a trade is taken then. A refused attempt may be recorded as Failed
 /// and tried again until the deadline. `settle` with two signatures takes the whole way in one step.
 /// CONSENT. An affirmation by the party, or its signature over all terms, is the consent; an allowance only lets tokens
 /// move. Once both have agreed, neither can step back alone before the deadline.
@@ -177,6 +178,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         _requireStatus(
             entry.status != Status.Settled && entry.status != Status.Cancelled, id, entry.status, Status.None
         );
+        if (entry.status == Status.None) _requireByDeadline(id, terms); // it may have settled and been purged
         bool bySeller = _requireParty(id, terms);
         _requireNew(id, bySeller ? entry.sellerCancels : entry.buyerCancels);
 
@@ -203,7 +205,7 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
             entry.status,
             Status.Matched
         );
-        require(block.timestamp > terms.deadline, NotExpired(id, terms.deadline, block.timestamp));
+        _requireExpired(id, terms);
 
         entry.status = Status.Cancelled;
         _entries[id] = entry;
@@ -234,6 +236,15 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
         IHoldable(terms.bond).releaseHold(_holdId(id, terms.seller));
     }
 
+    /// @inheritdoc IDvPSettlement
+    function purge(Instruction[] calldata trades) external nonReentrant {
+        _requireAtMost(trades.length, MAX_BATCH);
+
+        for (uint256 i = 0; i < trades.length; ++i) {
+            _purge(trades[i]);
+        }
+    }
+
     /* VIEWS */
 
     /// @inheritdoc IDvPSettlement
@@ -251,6 +262,21 @@ contract DvPSettlement is IDvPSettlement, NettingCycle {
 
     function _requireBook() private view {
         require(msg.sender == address(this), OnlyBook(msg.sender));
+    }
+
+    function _requireExpired(bytes32 id, Instruction calldata terms) private view {
+        require(block.timestamp > terms.deadline, NotExpired(id, terms.deadline, block.timestamp));
+    }
+
+    function _purge(Instruction calldata terms) private {
+        bytes32 id = instructionId(terms);
+        Status status = _entries[id].status;
+        _requireStatus(status == Status.Settled, id, status, Status.Settled);
+        _requireExpired(id, terms);
+
+        delete _entries[id];
+
+        emit Purged(id, terms.tradeId);
     }
 
     function _settle(
