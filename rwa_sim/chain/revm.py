@@ -2,8 +2,7 @@
 
 GAS       Never the protocol's: slots touched before stay warm, so the figure is mostly too low, and no fee
           is taken. Every receipt says so, and so does whatever shows it.
-MEMORY    pyrevm's journal grows with every transaction; after `MOST_TRANSACTIONS` the state is moved to a
-          fresh instance. A mark keeps the instance it was made in until it, or one before it, is reverted to.
+MEMORY    pyrevm's journal grows with what is executed; after `MOST_GAS` the state is moved to a fresh instance. A mark keeps the instance it was made in until it, or one before it, is reverted to.
 EVENTS    In receipts only: the engine keeps no history.
 """
 
@@ -17,12 +16,12 @@ from eth_utils.address import to_checksum_address
 
 from rwa_sim.chain.capabilities import Capabilities, Capability, lacking
 from rwa_sim.chain.engine import GENESIS_TIMESTAMP_S, MAX_FEE_WEI, CallResult, Head, Log, Receipt, Transaction
-from rwa_sim.chain.revm_world import AccountImage, Refused, World
+from rwa_sim.chain.revm_world import Refused, World
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account, seeded
 from rwa_sim.chain.transactions import created_address, hash_of
 from rwa_sim.errors import TransactionRefused
 
-MOST_TRANSACTIONS = 8_192
+MOST_GAS = 1_000_000_000  # some ten thousand trades: 80 MB of journal
 CALL_GAS = 100_000_000
 ZERO_ADDRESS = "0x" + "00" * 20
 
@@ -43,7 +42,7 @@ class RevmEngine(SigningEngine):
     Args:
         seed: of the accounts.
         genesis_s: second of block 0.
-        most_transactions: how many an instance executes before its state is moved.
+        most_gas: how much an instance executes before its state is moved.
 
     Raises:
         ExtraMissing: pyrevm is not installed.
@@ -66,12 +65,12 @@ class RevmEngine(SigningEngine):
         seed: int = 0,
         genesis_s: int = GENESIS_TIMESTAMP_S,
         *,
-        most_transactions: int = MOST_TRANSACTIONS,
+        most_gas: int = MOST_GAS,
     ) -> None:
         super().__init__(seeded(seed))
         faucet = derive_account(seed, FAUCET_LABEL)
-        self._world = World({faucet.address.lower(): AccountImage(balance_wei=FAUCET_WEI)})
-        self._most_transactions = most_transactions
+        self._world = World.funded(faucet.address, FAUCET_WEI)
+        self._most_gas = most_gas
         self._head = Head(0, genesis_s)
         self._used: dict[str, int] = {}
         self._marks: dict[str, _Mark] = {}
@@ -84,7 +83,7 @@ class RevmEngine(SigningEngine):
 
     def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
         """Execute the transactions as one block; if one cannot begin, none has happened."""
-        if self._world.transactions >= self._most_transactions:
+        if self._world.gas_executed >= self._most_gas:
             self._world = self._world.successor()
         block = Head(self._head.number + 1, self._next_timestamp(at_s))
         self._world.enter(block)

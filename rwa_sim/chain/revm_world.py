@@ -16,12 +16,9 @@ from typing import Any
 from rwa_sim.chain.engine import BLOCK_GAS_LIMIT, CHAIN_ID, Head
 from rwa_sim.errors import EnvironmentFault, ExtraMissing
 
-_ENTRY = re.compile(
-    r"0x(?P<address>[0-9a-f]{40}): Account \{ info: AccountInfo \{ balance: (?P<balance>\d+), nonce: (?P<nonce>\d+), "
-    r"code_hash: 0x[0-9a-f]{64}, code: "
-    r"(?:None|Some\(Bytecode \{ bytecode: 0x(?P<code>[0-9a-f]*), state: (?:Raw|Analysed \{ len: (?P<size>\d+)))"
-    r"|(?P<slot>\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (?P<value>\d+) \}"
-)
+_ACCOUNT = re.compile(r"0x([0-9a-f]{40}): Account \{ info: AccountInfo \{ ")
+_STORAGE, _SLOT_MARK = "storage: {", ": StorageSlot {"
+_SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (\d+) \}")
 _END_OF_STATE = "}, transient_storage: {"
 _REVERTED = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*) \}")
 
@@ -42,11 +39,9 @@ class Outcome:
 
 @dataclass(slots=True)
 class AccountImage:
-    """One account at rest."""
+    """One account at rest; `info` is pyrevm's own, in which the code stays examined."""
 
-    balance_wei: int = 0
-    nonce: int = 0
-    code: bytes = b""
+    info: Any
     storage: dict[int, int] = field(default_factory=dict)
 
 
@@ -58,29 +53,32 @@ class World:
 
     Attributes:
         evm: the instance.
-        transactions: how many it has executed; what its memory grows with.
+        gas_executed: gas of all it has executed; its memory grows with it.
 
     Raises:
         ExtraMissing: pyrevm is not installed.
     """
 
     def __init__(self, image: Image) -> None:
-        try:
-            import pyrevm
-        except ImportError:
-            raise ExtraMissing(package="pyrevm", extra="revm", purpose="engine revm") from None
-        self._pyrevm: Any = pyrevm  # its stubs know no balances
-        self._image = image
+        pyrevm = _pyrevm()
+        self._pyrevm, self._image = pyrevm, image
         self.evm: Any = pyrevm.EVM(
             env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID)), gas_limit=BLOCK_GAS_LIMIT, spec_id="CANCUN"
         )
-        self.transactions = 0
+        self.gas_executed = 0
         for address, account in image.items():
-            info: dict[str, Any] = {"balance": account.balance_wei, "nonce": account.nonce}
-            code = {"code": account.code} if account.code else {}
-            self.evm.insert_account_info(address, self._pyrevm.AccountInfo(**info, **code))
+            self.evm.insert_account_info(address, account.info)
             for slot, value in account.storage.items():
                 self.evm.insert_account_storage(address, slot, value)
+
+    @classmethod
+    def funded(cls, address: str, balance_wei: int) -> World:
+        """A world of one account that owns all the native money.
+
+        Raises:
+            ExtraMissing: pyrevm is not installed.
+        """
+        return cls({address.lower(): AccountImage(_pyrevm().AccountInfo(balance=balance_wei))})
 
     def enter(self, block: Head) -> None:
         """What follows happens in this block."""
@@ -98,7 +96,6 @@ class World:
         Raises:
             Refused: it cannot begin.
         """
-        self.transactions += 1
         try:
             if to is None:
                 self._set_nonce(sender, nonce)
@@ -111,6 +108,7 @@ class World:
         finally:
             self.evm.reset_transient_storage()  # it lasts for one transaction, and the journal knows no end of one
         result = self.evm.result
+        self.gas_executed += result.gas_used
         return Outcome(ok=True, data=output, gas_used=result.gas_used, logs=result.logs)
 
     def peek(self, sender: str, to: str, data: bytes, gas: int) -> tuple[bool, bytes]:
@@ -121,7 +119,9 @@ class World:
         """
         mark = self.evm.snapshot()
         try:
-            return True, self.evm.message_call(sender, to, calldata=data, gas=gas)
+            output = self.evm.message_call(sender, to, calldata=data, gas=gas)
+            self.gas_executed += self.evm.result.gas_used
+            return True, output
         except RuntimeError as error:
             return False, self._failed(str(error)).data
         finally:
@@ -134,29 +134,22 @@ class World:
             EnvironmentFault: pyrevm writes its journal in another form than this program reads.
         """
         text = self.evm.journal_str
-        image = {
-            address: AccountImage(a.balance_wei, a.nonce, a.code, dict(a.storage))
-            for address, a in self._image.items()
-        }
-        read, end = 0, text.find(_END_OF_STATE)
-        account = AccountImage()
-        for match in _ENTRY.finditer(text, 0, max(end, 0)):
-            found = match.groupdict()
-            if found["address"] is None:
-                account.storage[int(found["slot"])] = int(found["value"])
-                continue
-            read += 1
-            account = image.setdefault("0x" + found["address"], AccountImage())
-            account.balance_wei, account.nonce = int(found["balance"]), int(found["nonce"])
-            if found["size"] is not None:  # analysed code is padded; code moved in before is as it was
-                account.code = bytes.fromhex(found["code"])[: int(found["size"])]
-        if read == 0 or read != len(self.evm.journal_state):
-            raise EnvironmentFault(
-                "engine revm: expected the journal of pyrevm in its known form, got another; "
-                "install the release the extra names: pip install 'rwa-sim[revm]'"
+        end = max(text.find(_END_OF_STATE), 0)
+        found = list(_ACCOUNT.finditer(text, 0, end))
+        if not found or len(found) != len(self.evm.journal_state):
+            raise _unknown_form()
+        ends = [match.start() for match in found[1:]] + [end]
+        image = dict(self._image)
+        for match, next_at in zip(found, ends, strict=True):
+            address, begin = "0x" + match[1], text.rfind(_STORAGE, match.end(), next_at)
+            pairs = _SLOT.findall(text, max(begin, 0), next_at)
+            if begin < 0 or len(pairs) != text.count(_SLOT_MARK, begin, next_at):
+                raise _unknown_form()
+            rest = image[address].storage if address in image else {}
+            storage = rest | {int(slot): int(value) for slot, value in pairs}
+            image[address] = AccountImage(
+                self.evm.basic(address), {slot: value for slot, value in storage.items() if value}
             )
-        for kept in image.values():
-            kept.storage = {slot: value for slot, value in kept.storage.items() if value}
         return World(image)
 
     def _set_nonce(self, sender: str, nonce: int) -> None:
@@ -170,4 +163,20 @@ class World:
             raise Refused(text)
         reverted = _REVERTED.fullmatch(text)
         data = bytes.fromhex(reverted[1]) if reverted else b""
+        self.gas_executed += result.gas_used
         return Outcome(ok=False, data=data, gas_used=result.gas_used, logs=[])
+
+
+def _pyrevm() -> Any:  # its stubs know no balances
+    try:
+        import pyrevm
+    except ImportError:
+        raise ExtraMissing(package="pyrevm", extra="revm", purpose="engine revm") from None
+    return pyrevm
+
+
+def _unknown_form() -> EnvironmentFault:
+    return EnvironmentFault(
+        "engine revm: expected the journal of pyrevm in its known form, got another; "
+        "install the release the extra names: pip install 'rwa-sim[revm]'"
+    )

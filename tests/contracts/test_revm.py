@@ -26,13 +26,13 @@ import pytest
 
 from rwa_sim.chain import revm_world
 from rwa_sim.chain.engine import Transaction
-from rwa_sim.chain.revm import RevmEngine
+from rwa_sim.chain.revm import MOST_GAS, RevmEngine
 from rwa_sim.errors import EnvironmentFault, ExtraMissing, InputError, TransactionRefused
 from tests.contracts.kit import DAY_S, MONTHS_S
 from tests.contracts.test_engines_agree import deploy_cash, live
 
 pytest.importorskip("pyrevm")
-MOVED_EVERY = 256
+MOVED_EVERY_GAS = 10_000_000
 
 
 # ── state moved to a fresh instance ────────────────────────────────────────
@@ -40,7 +40,7 @@ MOVED_EVERY = 256
 
 def test_a_market_day_is_the_same_when_the_state_is_moved_after_every_block(revm):
     at_rest, at_rest_evening = live(revm)
-    with RevmEngine(seed=1, most_transactions=1) as moving:
+    with RevmEngine(seed=1, most_gas=1) as moving:
         moved, moved_evening = live(moving)
 
     without_gas = [[step | {"gas_used": 0} for step in steps] for steps in (at_rest, moved)]
@@ -58,7 +58,7 @@ def test_codes_are_the_same_bytes_after_a_move(revm):
 
 
 def test_a_slot_emptied_before_a_move_stays_empty():
-    with RevmEngine(seed=1, most_transactions=1) as engine:
+    with RevmEngine(seed=1, most_gas=1) as engine:
         cash, admin = deploy_cash(engine), engine.account("admin")
         cash.send("mint", admin.address, 5, sender=admin)
         cash.send("burn", 5, sender=admin)
@@ -85,9 +85,9 @@ def resident_kb() -> int:
     raise AssertionError("no VmRSS")
 
 
-def grown_kb(transactions: int, *, most_transactions: int) -> int:
+def grown_kb(transactions: int, *, most_gas: int) -> int:
     """Growth of this process over the later nine tenths of so many transfers."""
-    with RevmEngine(seed=1, most_transactions=most_transactions) as engine:
+    with RevmEngine(seed=1, most_gas=most_gas) as engine:
         cash, admin = deploy_cash(engine), engine.account("admin")
         cash.send("mint", admin.address, transactions, sender=admin)
         transfer = cash.transaction("transfer", engine.account("b").address, 1, sender=admin)
@@ -102,19 +102,19 @@ def grown_kb(transactions: int, *, most_transactions: int) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc: memory cannot be read")
 def test_memory_is_flat_over_ten_thousand_transactions():
-    assert grown_kb(10_000, most_transactions=MOVED_EVERY) < 2_000, "a journal kept would be 6,000 kB"
+    assert grown_kb(10_000, most_gas=MOVED_EVERY_GAS) < 2_000, "a journal kept would be 6,000 kB"
 
 
 @pytest.mark.slow
 def test_memory_is_flat_over_two_hundred_thousand_transactions():
-    assert grown_kb(200_000, most_transactions=8_192) < 20_000, "a journal kept would be 120,000 kB"
+    assert grown_kb(200_000, most_gas=MOST_GAS // 4) < 20_000, "a journal kept would be 120,000 kB"
 
 
 # ── marks ──────────────────────────────────────────────────────────────────
 
 
 def test_a_mark_survives_moves_of_the_state():
-    with RevmEngine(seed=1, most_transactions=3) as engine:
+    with RevmEngine(seed=1, most_gas=100_000) as engine:
         cash, admin = deploy_cash(engine), engine.account("admin")
         cash.send("mint", admin.address, 5, sender=admin)
         mark, head = engine.snapshot(), engine.head()
