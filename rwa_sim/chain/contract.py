@@ -84,6 +84,18 @@ class Interface:
         values = decode_values(self._functions[function]["outputs"], data)
         return values[0] if len(values) == 1 else values
 
+    def selector(self, function: str) -> bytes:
+        """First four bytes of a function's calldata."""
+        return self._selectors[function]
+
+    def topic(self, event: str) -> bytes:
+        """First topic of an event.
+
+        Raises:
+            KeyError: the ABI has no such event.
+        """
+        return {shape.name: topic for topic, shape in self._events.items()}[event]
+
     def decode_log(self, log: Log) -> Event | None:
         """The event in a log, None if this ABI does not know it."""
         shape = self._events.get(log.topics[0]) if log.topics else None
@@ -148,15 +160,27 @@ class Contract:
         """Calldata of a call to this contract."""
         return self._interface.encode_call(function, args)
 
+    def selector(self, function: str) -> bytes:
+        """First four bytes of a call to this function."""
+        return self._interface.selector(function)
+
+    def topic(self, event: str) -> bytes:
+        """First topic of an event of this contract."""
+        return self._interface.topic(event)
+
     def events(self, receipts: Receipt | Iterable[Receipt], name: str | None = None) -> Iterator[Event]:
         """This contract's events in receipts, in order, all or of one name."""
         for receipt in [receipts] if isinstance(receipts, Receipt) else receipts:
-            for log in receipt.logs:
-                if log.address != self.address or name not in (None, self._interface.name_of(log)):
-                    continue
-                event = self._interface.decode_log(log)
-                if event is not None:
-                    yield event
+            yield from self.events_in(receipt.logs, name)
+
+    def events_in(self, logs: Iterable[Log], name: str | None = None) -> Iterator[Event]:
+        """This contract's events among logs, in order, all or of one name."""
+        for log in logs:
+            if log.address != self.address or name not in (None, self._interface.name_of(log)):
+                continue
+            event = self._interface.decode_log(log)
+            if event is not None:
+                yield event
 
 
 def deploy(engine: Engine, name: str, *args: Any, sender: Account, at_s: int | None = None) -> Contract:

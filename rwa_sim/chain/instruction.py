@@ -29,9 +29,10 @@ MULTI_LEG_TYPE = (
     "MultiLegInstruction(bytes32 tradeId,Leg[] legs,uint64 tradeTime,uint64 settleFrom,uint64 deadline)"
     + LEG_TYPE
 )
+DVP_DOMAIN = ("DvPSettlement", "2")  # name and version
 _DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _FIELDS = [field.split(" ") for field in INSTRUCTION_TYPE[len("Instruction(") : -1].split(",")]
-_INSTRUCTION_TYPE_HASH = keccak(INSTRUCTION_TYPE.encode())
+INSTRUCTION_TYPE_HASH = keccak(INSTRUCTION_TYPE.encode())
 _encode_instruction = ValuesEncoder(
     [{"type": "tuple", "components": [{"type": kind, "name": name} for kind, name in _FIELDS]}]
 )
@@ -118,8 +119,8 @@ class Cycle:
 
 def instruction_digest(instruction: Instruction, chain_id: int, dvp: str) -> bytes:
     """The EIP-712 digest: what is signed, and the instruction's id on chain."""
-    body = keccak(_INSTRUCTION_TYPE_HASH + _encode_instruction((instruction,)))
-    return keccak(b"\x19\x01" + _domain_separator("DvPSettlement", "2", chain_id, dvp) + body)
+    body = keccak(INSTRUCTION_TYPE_HASH + _encode_instruction((instruction,)))
+    return keccak(b"\x19\x01" + domain_separator(*DVP_DOMAIN, chain_id, dvp) + body)
 
 
 def sign_instruction(instruction: Instruction, chain_id: int, dvp: str, party: Account) -> bytes:
@@ -138,7 +139,7 @@ def multi_leg_digest(instruction: MultiLeg, chain_id: int, book: str) -> bytes:
         keccak(MULTI_LEG_TYPE.encode())
         + encode(["bytes32", "bytes32", *["uint64"] * 3], [instruction.trade_id, keccak(legs), *times])
     )
-    return keccak(b"\x19\x01" + _domain_separator("MultiLegSettlement", "1", chain_id, book) + body)
+    return keccak(b"\x19\x01" + domain_separator("MultiLegSettlement", "1", chain_id, book) + body)
 
 
 def sign_multi_leg(instruction: MultiLeg, chain_id: int, book: str, party: Account) -> bytes:
@@ -179,7 +180,8 @@ def _sign(digest: bytes, party: Account) -> bytes:
 
 
 @cache
-def _domain_separator(name: str, version: str, chain_id: int, contract: str) -> bytes:
+def domain_separator(name: str, version: str, chain_id: int, contract: str) -> bytes:
+    """EIP-712 domain separator of a contract."""
     values = [
         keccak(_DOMAIN_TYPE.encode()),
         keccak(name.encode()),

@@ -2,7 +2,8 @@
 
 GAS       Never the protocol's: slots touched before stay warm, so the figure is mostly too low, and no fee
           is taken. Every receipt says so, and so does whatever shows it.
-MEMORY    pyrevm's journal grows with what is executed; after `MOST_GAS` the state is moved to a fresh instance. A mark keeps the instance it was made in until it, or one before it, is reverted to.
+MEMORY    pyrevm's journal grows with what is executed; after `MOST_GAS` the state is moved to a fresh instance.
+          A mark keeps the instance it was made in until it, or one before it, is reverted to.
 EVENTS    In receipts only: the engine keeps no history.
 """
 

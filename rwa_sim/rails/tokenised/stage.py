@@ -82,6 +82,10 @@ class Stage:
         """One transaction by the relayer for each list of arguments; a refusal is given back in its receipt."""
         return [contract.transaction(function, *args, sender=self._relayer, gas=gas) for args in calls]
 
+    def relayed(self, contract: Contract, data: bytes, *, gas: int) -> Transaction:
+        """Calldata made elsewhere as a transaction by the relayer."""
+        return Transaction(sender=self._relayer, to=contract.address, data=data, gas=gas)
+
     def mint(self, name: str, amount_usd6: int, at_s: int) -> None:
         """Bring bank money onto the chain."""
         address, admin = self._addresses[name], self.deal.admin
