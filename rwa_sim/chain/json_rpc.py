@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
+
 from rwa_sim.chain.engine import CallResult, Head, Log, Receipt
 from rwa_sim.errors import NodeUnreachable
 
 REQUEST_TIMEOUT_S = 60
+MOST_IN_BATCH = 200  # requests in one message; a node may refuse longer ones
 METHOD_NOT_FOUND, METHOD_NOT_ENABLED = -32601, -32604  # the second is Besu's
 
 
@@ -23,11 +26,12 @@ class JsonRpc:
     """
 
     def __init__(self, url: str, *, who: str = "chain node", timeout_s: float = REQUEST_TIMEOUT_S) -> None:
-        from web3 import HTTPProvider
+        import requests
 
-        self.url, self._who = url, f"{who} at {shown(url)}"
-        self._provider = HTTPProvider(
-            url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
+        self.url, self._who, self._timeout_s = url, f"{who} at {shown(url)}", timeout_s
+        self._session = requests.Session()
+        self._session.trust_env = (
+            False  # a proxy of the environment is not asked, nor a password in a netrc file
         )
 
     def rpc(self, method: str, params: list[Any]) -> Any:
@@ -36,10 +40,7 @@ class JsonRpc:
         Raises:
             NodeUnreachable: no answer, or the node refused.
         """
-        response = self.request(method, params)
-        if response.get("error"):
-            raise NodeUnreachable(f"{self._who}: {method} refused: {response['error'].get('message')}")
-        return response["result"]
+        return self._result(self.request(method, params), method)
 
     def request(self, method: str, params: list[Any]) -> dict[str, Any]:
         """The whole response, with `error` if the node refused.
@@ -47,14 +48,55 @@ class JsonRpc:
         Raises:
             NodeUnreachable: no answer.
         """
+        answer: dict[str, Any] = self._post(_asked(1, method, params), method)
+        return answer
+
+    def batch(self, calls: Sequence[tuple[str, list[Any]]]) -> list[dict[str, Any]]:
+        """The whole response to each (method, parameters), in their order; many travel in one message.
+
+        Raises:
+            NodeUnreachable: no answer, or not one for each.
+        """
+        answers: list[dict[str, Any]] = []
+        for start in range(0, len(calls), MOST_IN_BATCH):
+            part = calls[start : start + MOST_IN_BATCH]
+            asked = [_asked(number, method, params) for number, (method, params) in enumerate(part)]
+            found = self._post(asked, f"{len(part)} x {part[0][0]}")
+            by_id = {entry.get("id"): entry for entry in found} if isinstance(found, list) else {}
+            if set(by_id) != set(range(len(part))):
+                raise NodeUnreachable(f"{self._who}: expected {len(part)} answers in one, got {len(by_id)}")
+            answers += [by_id[number] for number in range(len(part))]
+        return answers
+
+    def batch_rpc(self, calls: Sequence[tuple[str, list[Any]]]) -> list[Any]:
+        """The result of each request.
+
+        Raises:
+            NodeUnreachable: no answer, or the node refused one.
+        """
+        answers = self.batch(calls)
+        return [self._result(answer, method) for answer, (method, _) in zip(answers, calls, strict=True)]
+
+    def _result(self, response: dict[str, Any], method: str) -> Any:
+        if response.get("error"):
+            raise NodeUnreachable(f"{self._who}: {method} refused: {response['error'].get('message')}")
+        return response["result"]
+
+    def _post(self, asked: Any, what: str) -> Any:
         import requests
-        from web3.types import RPCEndpoint
 
         try:
-            return dict(self._provider.make_request(RPCEndpoint(method), params))
+            response = self._session.post(
+                self.url,
+                data=orjson.dumps(asked),
+                headers={"Content-Type": "application/json"},
+                timeout=self._timeout_s,
+            )
+            response.raise_for_status()
+            return orjson.loads(response.content)
         except (requests.RequestException, ValueError) as error:
             raise NodeUnreachable(
-                f"{self._who}: expected an answer to {method}, got {type(error).__name__}"
+                f"{self._who}: expected an answer to {what}, got {type(error).__name__}"
             ) from error
 
     def chain_id(self) -> int:
@@ -154,6 +196,10 @@ class JsonRpc:
         span = {"fromBlock": hex(first_block), "toBlock": "latest" if last_block is None else hex(last_block)}
         found = self.rpc("eth_getLogs", [{"address": list(addresses), **span}])
         return [(int(entry["blockNumber"], 16), log_of(entry)) for entry in found]
+
+
+def _asked(number: int, method: str, params: list[Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
 
 def shown(url: str) -> str:

@@ -3,7 +3,7 @@
     anvil   a process of this program's     ─┐
     rpc     anybody's node                  ─┴─ JsonRpc ─► node
 
-A node that obeys is one with Anvil's `evm_` methods: it mines when it is told, at the second it is told.
+A node that obeys is one with Anvil's methods: it mines when it is told, at the second it is told.
 """
 
 from __future__ import annotations
@@ -49,25 +49,35 @@ class NodeEngine(SigningEngine):
         return self._node.nonce(address)
 
     def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
-        """Queue the transactions and have the node mine them as one block."""
+        """Have the node mine the transactions as one block; if it does not take one, none has happened."""
         timestamp_s = self._next_timestamp(at_s)
-        hashes = [self._queue(transaction) for transaction in transactions]
+        hashes = self._queue(transactions)
         self._node.rpc("evm_mine", [hex(timestamp_s)])
         self._head = Head(self._head.number + 1, timestamp_s)
-        return [self._receipt(tx_hash) for tx_hash in hashes]
+        return self._receipts(hashes)
 
-    def _queue(self, transaction: Transaction) -> str:
-        response = self._node.request("eth_sendRawTransaction", ["0x" + self._sign(transaction).hex()])
-        if response.get("error"):
-            self._forget_nonce(transaction)
-            reason = response["error"].get("message")
-            raise TransactionRefused(f"engine {self.name}: {transaction.sender.label}: {reason}")
-        return str(response["result"])
+    def _queue(self, transactions: Sequence[Transaction]) -> list[str]:
+        calls = [
+            ("eth_sendRawTransaction", ["0x" + self._sign(transaction).hex()]) for transaction in transactions
+        ]
+        answers = self._node.batch(calls)
+        for transaction, answer in zip(transactions, answers, strict=True):
+            if answer.get("error"):
+                self._empty_pool()
+                reason = answer["error"].get("message")
+                raise TransactionRefused(f"engine {self.name}: {transaction.sender.label}: {reason}")
+        return [str(answer["result"]) for answer in answers]
 
-    def _receipt(self, tx_hash: str) -> Receipt:
-        receipt = self._node.receipt(tx_hash, timestamp_s=self._head.timestamp_s)
-        if receipt is None:
+    def _empty_pool(self) -> None:
+        """What the pool took of a block that did not happen must not be in a later one."""
+        self._node.rpc("anvil_dropAllTransactions", [])
+        self._nonces.clear()
+
+    def _receipts(self, hashes: Sequence[str]) -> list[Receipt]:
+        found = self._node.batch_rpc([("eth_getTransactionReceipt", [tx_hash]) for tx_hash in hashes])
+        missing = [tx_hash for tx_hash, raw in zip(hashes, found, strict=True) if raw is None]
+        if missing:
             raise NodeUnreachable(
-                f"engine {self.name} at {shown(self._node.url)}: expected a receipt for {tx_hash}, got none"
+                f"engine {self.name} at {shown(self._node.url)}: expected a receipt for {missing[0]}, got none"
             )
-        return receipt
+        return [self._node.receipt_of(raw, timestamp_s=self._head.timestamp_s) for raw in found]

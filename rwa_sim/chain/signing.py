@@ -98,10 +98,6 @@ class SigningEngine(ABC):
         known = self._labels_at.get(snapshot, frozenset(self._accounts))
         self._accounts = {label: account for label, account in self._accounts.items() if label in known}
 
-    def _forget_nonce(self, transaction: Transaction) -> None:
-        """Ask the chain again next time: a refused transaction has used no nonce."""
-        self._nonces.pop(transaction.sender.address, None)
-
     def _next_timestamp(self, at_s: int | None) -> int:
         return max(at_s or 0, self.head().timestamp_s + 1)
 

@@ -68,10 +68,16 @@ class TesterEngine(SigningEngine):
         return Head(header.block_number, header.timestamp)
 
     def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
-        """Apply the transactions to the pending block and mine it."""
+        """Apply the transactions to the pending block and mine it; if one cannot begin, none has happened."""
+        pending = self._chain.header
         self._chain.header = self._chain.header.copy(timestamp=self._next_timestamp(at_s))
         number, timestamp_s = self._chain.header.block_number, self._chain.header.timestamp
-        receipts = [self._apply(transaction, number, timestamp_s) for transaction in transactions]
+        try:
+            receipts = [self._apply(transaction, number, timestamp_s) for transaction in transactions]
+        except TransactionRefused:
+            self._chain.header = pending
+            self._nonces.clear()
+            raise
         self._backend.mine_blocks()
         return receipts
 
@@ -119,7 +125,6 @@ class TesterEngine(SigningEngine):
         try:
             _, receipt, computation = self._chain.apply_transaction(signed)
         except ValidationError as error:
-            self._forget_nonce(transaction)
             raise TransactionRefused(f"engine tester: {transaction.sender.label}: {error}") from None
         created = computation.msg.storage_address if transaction.to is None else None
         return Receipt(

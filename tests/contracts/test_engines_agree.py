@@ -5,6 +5,7 @@ engine
 ├── snapshot, revert                     undo blocks, balances, time and accounts made since
 ├── time                                 a block is stamped as asked, and never goes back
 ├── two transactions in one block        share number and timestamp, in order
+├── a transaction that cannot begin      is refused with its whole block; nothing of it is in a later one
 ├── a call that is refused               gives the same error
 └── Anvil as a process                   listens on loopback only, answers no foreign page, ends with the engine,
                                          and its absence or death is one clear line
@@ -30,7 +31,7 @@ from rwa_sim.chain.engine import Engine, Receipt, Transaction
 from rwa_sim.chain.reverts import decode_revert
 from rwa_sim.chain.revm import RevmEngine
 from rwa_sim.chain.tester import TesterEngine
-from rwa_sim.errors import EnvironmentFault, NodeUnreachable, Reverted
+from rwa_sim.errors import EnvironmentFault, NodeUnreachable, Reverted, TransactionRefused
 from tests.contracts.kit import (
     ASSET,
     DAY_S,
@@ -288,6 +289,38 @@ def test_transactions_of_one_block_share_its_second_and_keep_their_order(engine)
     assert {r.timestamp_s for r in receipts} == {MONTHS_S[0]}
     assert len({r.block_number for r in receipts}) == 1
     assert cash.call("balanceOf", other.address) == 5
+
+
+@every_engine
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_block_with_one_that_cannot_begin_did_not_happen(engine, place):
+    cash, admin = deploy_cash(engine), engine.account("admin")
+    mint = cash.transaction("mint", admin.address, 1, sender=admin)
+    block, head = [mint, mint], engine.head()
+    block.insert(place, Transaction(sender=admin, to=admin.address, data=b"", gas=20_000))
+
+    with pytest.raises(TransactionRefused, match=f"engine {engine.name}: admin: "):
+        engine.submit(block, head.timestamp_s + DAY_S)
+
+    assert engine.head() == head
+    assert cash.call("totalSupply") == 0
+    receipt = engine.submit([mint])[0]
+    assert (receipt.block_number, receipt.timestamp_s) == (head.number + 1, head.timestamp_s + 1)
+    assert cash.call("totalSupply") == 1
+
+
+@every_engine
+def test_a_thousand_transactions_are_one_block_in_order(engine):
+    if engine.name == "tester":
+        pytest.skip("a second for a hundred transactions")
+    cash, admin = deploy_cash(engine), engine.account("admin")
+
+    receipts = engine.submit(
+        [cash.transaction("mint", admin.address, number, sender=admin) for number in range(1, 1_001)]
+    )
+
+    assert {receipt.block_number for receipt in receipts} == {engine.head().number}
+    assert [event["value"] for event in cash.events(receipts, "Transfer")] == list(range(1, 1_001))
 
 
 @every_engine

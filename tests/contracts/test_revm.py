@@ -12,7 +12,6 @@ revm
 │   └── thousands in turn                never run into the depth of calls
 ├── transient storage                    ends with its transaction, though the journal does not
 ├── receipts                             say that gas is an estimate
-├── a transaction that cannot begin      is refused; its nonce and its block are free, and so are the block's others
 ├── events by block                      refused in one line: it keeps none
 └── without pyrevm                       one line that says what to install
 """
@@ -193,19 +192,6 @@ def test_a_transaction_that_cannot_begin_uses_no_nonce_and_makes_no_block(revm):
     assert revm.head() == head
     receipt = revm.submit([Transaction(sender=admin, to=admin.address, data=b"", gas=21_000)])[0]
     assert (receipt.block_number, receipt.timestamp_s) == (head.number + 1, head.timestamp_s + 1)
-
-
-def test_a_block_with_one_that_cannot_begin_did_not_happen(revm):
-    cash, admin = deploy_cash(revm), revm.account("admin")
-    mint = cash.transaction("mint", admin.address, 1, sender=admin)
-    short = Transaction(sender=admin, to=admin.address, data=b"", gas=20_000)
-
-    with pytest.raises(TransactionRefused):
-        revm.submit([mint, short])
-
-    assert cash.call("totalSupply") == 0
-    assert revm.submit([mint])[0].ok
-    assert cash.call("totalSupply") == 1
 
 
 def test_events_by_block_are_refused_in_one_line(revm):
