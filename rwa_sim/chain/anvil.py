@@ -41,6 +41,13 @@ def find_anvil() -> str | None:
 class AnvilEngine(NodeEngine):
     """Anvil behind the engine protocol.
 
+    Args:
+        seed: of the accounts.
+        genesis_s: second of block 0.
+        state: file the state is kept in.
+        port: to listen on; 0 is a free one.
+        history: keep the state of every block, which reading at past blocks and rolling back need; it costs time.
+
     Raises:
         EnvironmentFault: there is no Anvil binary.
         NodeUnreachable: it does not start, or stops answering.
@@ -65,9 +72,10 @@ class AnvilEngine(NodeEngine):
         *,
         state: Path | None = None,
         port: int = 0,
+        history: bool = True,
     ) -> None:
         super().__init__(seeded(seed))
-        self._genesis_s, self._state = genesis_s, state
+        self._genesis_s, self._state, self._history = genesis_s, state, history
         self.capabilities = replace(self.capabilities, persistent_state=state is not None)
         self._process = self._start(port)
         try:
@@ -129,6 +137,7 @@ class AnvilEngine(NodeEngine):
                 "engine anvil: expected the anvil binary on PATH, in RWA_SIM_ANVIL, or from npm (`make setup`)"
             )
         kept = [] if self._state is None else ["--state", str(self._state), "--state-interval", "1"]
+        kept += [] if self._history else ["--prune-history"]
         return _start(binary, self._genesis_s, port, kept)
 
 

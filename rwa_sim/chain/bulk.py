@@ -2,7 +2,7 @@
 
     columns ──instruction_words──► (n, 12, 32) ──digests──► ids ──signatures──► (n, 2, 65)
                                        └──────────────┬────────────────────────────┘
-                                       calldata of `settleEach`, `matchBatch`, `purge`
+                                       calldata of `settleEach`, `matchBatch`, `settleCycle`, `purge`
 
 An instruction has twelve words and a signature 65 bytes, so every signed instruction has the same shape in
 calldata: it is laid out once and filled by columns. The same bytes as `Contract.encode` gives, and the same
@@ -28,6 +28,7 @@ from rwa_sim.chain.instruction import (
 from rwa_sim.chain.transactions import RECOVERY_OFFSET, sign_digest
 
 WORD, FIELDS = 32, 12
+BOND, CASH, SELLER, BUYER = range(1, 5)  # their places among the fields
 SIGNATURE, SIGNATURE_WORDS = 65, 4  # its length, and three words of bytes
 SIGNED_WORDS = FIELDS + 2 + 2 * SIGNATURE_WORDS
 MAX_BATCH = 100  # `DvPSettlement`: trades in one transaction
@@ -78,7 +79,12 @@ def instruction_words(columns: InstructionColumns, addresses: Bytes) -> Bytes:
     """The instructions as the contracts read them, (n, 12, 32), in the signed order of the fields."""
     words = np.zeros((len(columns), FIELDS, WORD), np.uint8)
     words[:, 0] = columns.trade_ids
-    for field, place in enumerate((columns.bond, columns.cash, columns.seller, columns.buyer), start=1):
+    for field, place in (
+        (BOND, columns.bond),
+        (CASH, columns.cash),
+        (SELLER, columns.seller),
+        (BUYER, columns.buyer),
+    ):
         words[:, field] = addresses[place]
     numbers = (
         columns.units,
@@ -88,7 +94,7 @@ def instruction_words(columns: InstructionColumns, addresses: Bytes) -> Bytes:
         columns.settle_from,
         columns.deadline,
     )
-    for field, column in enumerate(numbers, start=5):
+    for field, column in enumerate(numbers, start=BUYER + 1):
         _write_numbers(words[:, field], column)
     words[:, FIELDS - 1, WORD - 1] = Mode.ALLOWANCE
     return words
@@ -131,16 +137,49 @@ def signed_calldata(selector: bytes, words: Bytes, signed: Bytes) -> bytes:
     offsets = np.arange(count, dtype=np.int64) * (SIGNED_WORDS * WORD) + count * WORD
     heads = np.zeros((count, WORD), np.uint8)
     _write_numbers(heads, offsets)
-    return selector + _array_head(count) + heads.tobytes() + trades.tobytes()
+    head = WORD.to_bytes(WORD, "big") + count.to_bytes(WORD, "big")
+    return selector + head + heads.tobytes() + trades.tobytes()
 
 
 def terms_calldata(selector: bytes, words: Bytes) -> bytes:
     """Calldata of a function of `Instruction[]`: purge."""
-    return selector + _array_head(len(words)) + words.tobytes()
+    return selector + WORD.to_bytes(WORD, "big") + _array(words.reshape(len(words), -1))
 
 
-def _array_head(count: int) -> bytes:
-    return WORD.to_bytes(WORD, "big") + count.to_bytes(WORD, "big")
+def cycle_calldata(selector: bytes, words: Bytes, rule: int) -> bytes:
+    """Calldata of `settleCycle`: the instructions, who and what they name in ascending order, four places each.
+
+    Args:
+        selector: of the function.
+        words: the instructions in the order of the cycle.
+        rule: `IDvPSettlement.CycleRule`.
+    """
+    participants, party_places = _ascending(words[:, SELLER : BUYER + 1])
+    assets, asset_places = _ascending(words[:, BOND : CASH + 1])
+    places = np.concatenate((party_places, asset_places), axis=1).astype(np.uint8).tobytes()
+    parts = (
+        _array(participants),
+        _array(assets),
+        _array(words.reshape(len(words), -1)),
+        len(places).to_bytes(WORD, "big") + places + bytes(-len(places) % WORD),
+    )
+    heads, offset = [], len(parts) * WORD
+    for part in parts:
+        heads.append(offset.to_bytes(WORD, "big"))
+        offset += len(part)
+    return (
+        selector + (2 * WORD).to_bytes(WORD, "big") + rule.to_bytes(WORD, "big") + b"".join((*heads, *parts))
+    )
+
+
+def _ascending(named: Bytes) -> tuple[Bytes, Ints]:
+    """Distinct words of an (n, 2, 32) array in ascending order, and each one's place among them, (n, 2)."""
+    found, places = np.unique(named.reshape(-1, WORD), axis=0, return_inverse=True)
+    return found, places.reshape(-1, 2)
+
+
+def _array(rows: Bytes) -> bytes:
+    return len(rows).to_bytes(WORD, "big") + rows.tobytes()
 
 
 def _write_numbers(words: Bytes, column: Ints) -> None:

@@ -107,7 +107,7 @@ def _reader(kind: str) -> Callable[[bytes], Any] | None:
     if kind.startswith("bytes") and kind[5:].isdigit():
         size = int(kind[5:])
         return lambda word: word[:size]
-    return {"address": lambda word: _checksummed(word[12:]), "bool": lambda word: word[31] == 1}.get(kind)
+    return {"address": lambda word: checksum(word[12:]), "bool": lambda word: word[31] == 1}.get(kind)
 
 
 def _integer(word: bytes) -> int:
@@ -115,7 +115,8 @@ def _integer(word: bytes) -> int:
 
 
 @lru_cache(maxsize=65_536)
-def _checksummed(address: str | bytes) -> str:
+def checksum(address: str | bytes) -> str:
+    """An address, hex or 20 bytes, in its checksummed form."""
     return to_checksum_address(address)
 
 
@@ -149,7 +150,7 @@ def _named(item: Mapping[str, Any], value: Any) -> Any:
         parts = item["components"]
         names = tuple(part["name"] for part in parts)
         return _record(names)(*(_named(part, entry) for part, entry in zip(parts, value, strict=True)))
-    return _checksummed(value) if kind == "address" else value
+    return checksum(value) if kind == "address" else value
 
 
 @cache

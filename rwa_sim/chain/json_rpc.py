@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from rwa_sim.chain.codec import checksum
 from rwa_sim.chain.engine import CallResult, Head, Log, Receipt
 from rwa_sim.errors import NodeUnreachable
 
@@ -220,10 +221,3 @@ def log_of(raw: dict[str, Any]) -> Log:
 def as_bytes(value: Any) -> bytes:
     """Bytes from hex or bytes."""
     return bytes(value) if isinstance(value, bytes) else bytes.fromhex(str(value).removeprefix("0x"))
-
-
-def checksum(address: str) -> str:
-    """An address in its checksummed form."""
-    from eth_utils.address import to_checksum_address
-
-    return to_checksum_address(address)

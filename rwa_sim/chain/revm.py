@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
 from rwa_sim.chain.capabilities import Capabilities, Capability, lacking
+from rwa_sim.chain.codec import checksum
 from rwa_sim.chain.engine import GENESIS_TIMESTAMP_S, MAX_FEE_WEI, CallResult, Head, Log, Receipt, Transaction
 from rwa_sim.chain.revm_world import Refused, World
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, derive_account, seeded
@@ -159,9 +158,7 @@ class RevmEngine(SigningEngine):
             timestamp_s=block.timestamp_s,
             gas_used=outcome.gas_used,
             logs=tuple(_log(entry) for entry in outcome.logs),
-            contract_address=to_checksum_address(created_address(sender, nonce))
-            if transaction.to is None
-            else None,
+            contract_address=checksum(created_address(sender, nonce)) if transaction.to is None else None,
             revert_data=b"" if outcome.ok else outcome.data,
             gas_is_estimate=True,
         )

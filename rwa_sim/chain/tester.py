@@ -7,10 +7,11 @@ from typing import Any
 
 from eth.vm.forks.cancun import CancunVM
 from eth_tester.backends.pyevm import PyEVMBackend
-from eth_utils.address import to_canonical_address, to_checksum_address
+from eth_utils.address import to_canonical_address
 from eth_utils.exceptions import ValidationError
 
 from rwa_sim.chain.capabilities import Capabilities
+from rwa_sim.chain.codec import checksum
 from rwa_sim.chain.engine import (
     BLOCK_GAS_LIMIT,
     GENESIS_TIMESTAMP_S,
@@ -134,7 +135,7 @@ class TesterEngine(SigningEngine):
             timestamp_s=timestamp_s,
             gas_used=receipt.gas_used - gas_before,
             logs=tuple(_log(log) for log in receipt.logs),
-            contract_address=to_checksum_address(created) if created else None,
+            contract_address=checksum(created) if created else None,
             revert_data=bytes(computation.output) if computation.is_error else b"",
         )
 
@@ -159,7 +160,7 @@ class TesterEngine(SigningEngine):
 
 def _log(log: Any) -> Log:
     return Log(
-        address=to_checksum_address(log.address),
+        address=checksum(log.address),
         topics=tuple(topic.to_bytes(32, "big") for topic in log.topics),
         data=bytes(log.data),
     )
