@@ -79,7 +79,7 @@ def execute_sample(
     validate_sample(market, profile)
     sample = replace(market, tape=market.tape.first(count))
     expected = settle(profile, sample, rng_seed)
-    stage = open_stage(sample, _rail_terms(profile), engine)
+    stage = open_stage(sample, rail_terms(profile), engine)
     placed = Settlement(stage, Random(rng_seed))
     place_holdings(sample, stage, placed)
     signed_s = signing_s(profile, sample, rng_seed).tolist()
@@ -115,7 +115,8 @@ def validate_sample(market: Market, profile: TokenisedProfile) -> None:
             raise InputError(where=where, key=key, expected=f"at most {most}", got=str(actual))
 
 
-def _rail_terms(profile: TokenisedProfile) -> RailTerms:
+def rail_terms(profile: TokenisedProfile) -> RailTerms:
+    """A world's parameters as the executed rail takes them."""
     return RailTerms(
         block_s=profile.block_s.value,
         finality_blocks=profile.finality_blocks.value,

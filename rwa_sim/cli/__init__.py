@@ -17,6 +17,7 @@ from rwa_sim.cli import (
     network,
     oracle,
     run,
+    settle,
     sweep,
     waterfall,
 )
@@ -32,6 +33,7 @@ app = typer.Typer(
 run.register(app)
 benchmark.register(app)
 sweep.register(app)
+settle.register(app)
 cashflows.register(app)
 daycount.register(app)
 waterfall.register(app)

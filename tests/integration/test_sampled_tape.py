@@ -23,7 +23,7 @@ from rwa_sim.errors import InputError, ResultFailed
 from rwa_sim.rails.atomic import load_tokenised
 from rwa_sim.rails.columns import FailReason
 from rwa_sim.rails.tokenised.sample_deal import open_stage
-from rwa_sim.sampling import _rail_terms, execute_sample
+from rwa_sim.sampling import execute_sample, rail_terms
 from tests.rails_kit import DAY_S, DOLLAR, random_market
 
 GROSS = load_tokenised("A1-prefunded").with_values(deadline_s=30_000)
@@ -99,7 +99,7 @@ def test_addresses_are_in_the_order_in_which_the_model_looks():
     market = random_market(1, trades=1, participants=6, instruments=3)
 
     with TesterEngine(seed=1) as engine:
-        stage = open_stage(market, _rail_terms(CYCLE), engine)
+        stage = open_stage(market, rail_terms(CYCLE), engine)
         parties = [int(stage.account(name).address, 16) for name in stage.participants]
         assets = [int(entry.bond.address, 16) for entry in stage.deal.classes]
         assets.append(int(stage.deal.cash.address, 16))

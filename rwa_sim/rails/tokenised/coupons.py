@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from rwa_sim.chain.contract import Contract, Event
 from rwa_sim.chain.engine import Receipt
 from rwa_sim.domain.records import CouponRecord
 from rwa_sim.domain.tranches.arrears import holder_arrears_usd6
 from rwa_sim.domain.waterfall import share_down
+from rwa_sim.rails.tokenised.pages import PAGE, push_pages
 from rwa_sim.rails.tokenised.rows import PROFILE, RAIL, DeclaredCoupon, PaymentRow
 from rwa_sim.rails.tokenised.stage import Stage, ledger_of
 
-PAGE = 50  # holders paid in one transaction
-PAGE_GAS, HOLDER_GAS = 300_000, 200_000
 ARREARS_PRIORITY = 3
 
 
@@ -60,13 +60,10 @@ class Coupons:
             if stage.deal.waterfall.call("classState", index).outstandingUsd6:
                 continue
             holders = list(stage.ledger.units_at(entry.name, now_s))
-            for start in range(0, len(holders), PAGE):
-                page = holders[start : start + PAGE]
-                addresses = [stage.address_of(name) for name in page]
-                gas = PAGE_GAS + HOLDER_GAS * len(page)
-                receipt = stage.send(
-                    stage.deal.waterfall, "retire", index, addresses, now_s=now_s + 1, gas=gas
-                )
+            addresses = [stage.address_of(name) for name in holders]
+            served = iter(holders)
+            for receipt in push_pages(stage, stage.deal.waterfall, "retire", index, addresses, now_s + 1):
+                page = list(islice(served, PAGE))
                 for name in page:
                     stage.ledger.retire(entry.name, name, receipt.timestamp_s)
                 stage.record(receipt.timestamp_s, "Retired", instrument=entry.name, holders=len(page))
@@ -86,12 +83,8 @@ class Coupons:
     def _push(
         self, distributor: Contract, function: str, coupon_id: int, holders: list[str], now_s: int
     ) -> list[Receipt]:
-        receipts = []
-        for start in range(0, len(holders), PAGE):
-            page = [self._stage.address_of(name) for name in holders[start : start + PAGE]]
-            gas = PAGE_GAS + HOLDER_GAS * len(page)
-            receipts.append(self._stage.send(distributor, function, coupon_id, page, now_s=now_s, gas=gas))
-        return receipts
+        addresses = [self._stage.address_of(name) for name in holders]
+        return list(push_pages(self._stage, distributor, function, coupon_id, addresses, now_s))
 
     def _book(
         self, coupon: DeclaredCoupon, event: Event, entitled: dict[str, int], paid_at_s: int

@@ -80,7 +80,11 @@ class Stage:
         self, contract: Contract, function: str, calls: Sequence[Sequence[Any]], *, gas: int
     ) -> list[Transaction]:
         """One transaction by the relayer for each list of arguments; a refusal is given back in its receipt."""
-        return [contract.transaction(function, *args, sender=self._relayer, gas=gas) for args in calls]
+        return [self.transaction(contract, function, *args, gas=gas) for args in calls]
+
+    def transaction(self, contract: Contract, function: str, *args: Any, gas: int) -> Transaction:
+        """One transaction by the relayer."""
+        return contract.transaction(function, *args, sender=self._relayer, gas=gas)
 
     def relayed(self, contract: Contract, data: bytes, *, gas: int) -> Transaction:
         """Calldata made elsewhere as a transaction by the relayer."""
