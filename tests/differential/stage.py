@@ -15,7 +15,7 @@ from typing import Any
 from rwa_sim.chain.contract import Contract
 from rwa_sim.chain.deploy import UNLIMITED, FeedTerms
 from rwa_sim.chain.engine import Account, Engine, Receipt, Transaction
-from rwa_sim.chain.instruction import Instruction, build_cycle
+from rwa_sim.chain.instruction import Instruction, Signed, Status, build_cycle
 from rwa_sim.chain.reverts import decode_revert
 from tests.contracts.kit import (
     ASSET,
@@ -146,6 +146,23 @@ class Performer:
         )
         cycle = build_cycle(agreed)
         yield None, [market.dvp.transaction("settleCycle", cycle, drop, sender=market.third, gas=ROOMY_GAS)]
+
+    def _batch(self, trades: list[dict[str, Any]]) -> Iterator[tuple[int | None, list[Transaction]]]:
+        market, signed = self._market, []
+        for told in trades:
+            terms = self._agreed(**told)
+            both = [sign(market, terms, self._people[told[who]]) for who in ("giver", "taker")]
+            signed.append(Signed(terms, *(both if told["flaw"] != "unsigned" else [both[0], b""])))
+        yield None, [market.dvp.transaction("settleEach", signed, sender=market.third, gas=ROOMY_GAS)]
+
+    def _purge(self, latest: int, in_time: bool) -> Iterator[tuple[int | None, list[Transaction]]]:
+        """Trades of late that settled, or all of late, which the book refuses; after their deadline, or before."""
+        dvp, trades = self._market.dvp, self._trades[-latest:]
+        settled = [t for t in trades if dvp.call("statusOf", dvp.call("instructionId", t)) == Status.SETTLED]
+        chosen = settled or trades
+        if chosen:
+            at_s = max(terms.deadline for terms in chosen) + 1 if in_time else None
+            yield at_s, [dvp.transaction("purge", chosen, sender=self._market.stranger)]
 
     def _month(
         self, earned: int, funded: int, flaw: str, payees: list[str]

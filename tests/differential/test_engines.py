@@ -116,6 +116,7 @@ REFUSALS = {
     "ERC20InsufficientBalance",  # short of units, short of cash
     "ERC7943InsufficientUnfrozenBalance",  # frozen units
     "Expired",
+    "NotExpired",  # an entry purged too soon
     "NotSigned",  # signatures swapped, missing, or of another chain
     "NothingHeld",  # an arbiter with nothing to decide
     "ReportFromFuture",
@@ -134,9 +135,11 @@ EVENTS = {
     ("CouponDistributor", "CouponPaid"),
     ("CouponDistributor", "CouponParked"),
     ("CouponDistributor", "ParkedReleased"),
+    ("DvPSettlement", "AttemptFailed"),
     ("DvPSettlement", "Cancelled"),
     ("DvPSettlement", "CycleSettled"),
     ("DvPSettlement", "Dropped"),
+    ("DvPSettlement", "Purged"),
     ("DvPSettlement", "Settled"),
     ("Waterfall", "Distributed"),
     ("Waterfall", "DistributionDeferred"),  # the cash that a report speaks of has not come

@@ -66,20 +66,11 @@ class Executed:
 class BulkSettlement:
     """Settles a market's tape on a stage whose participants and classes are the market's, in its order.
 
-    Raises:
-        InputError: an attempt would be repeated within its own block slot.
+    The stage's terms repeat an attempt no sooner than a block later.
     """
 
-    def __init__(self, stage: Stage, market: Market, *, purges: bool = True) -> None:
-        terms = stage.terms
-        if terms.retry_s < terms.block_s:
-            raise InputError(
-                where="bulk settlement",
-                key="retry_s",
-                expected=f"at least block_s, {terms.block_s}",
-                got=str(terms.retry_s),
-            )
-        self._stage, self._market, self._purges = stage, market, purges
+    def __init__(self, stage: Stage, market: Market) -> None:
+        self._stage, self._market = stage, market
         self._accounts = [stage.account(name) for name in stage.participants]
         dvp, bonds = stage.deal.dvp, [stage.deal.class_named(name).bond for name in market.instruments]
         self._addresses = bulk.address_words(
@@ -95,6 +86,7 @@ class BulkSettlement:
         self._held_usd6 = market.opening_cash_usd6.tolist()
         self._repeats: deque[tuple[int, int]] = deque()
         self._over: list[int] = []  # settled, by place, which is by deadline
+        self._ripe: list[int] = []  # settled, their deadline past
         self.executed = Executed.of(len(market.tape))
 
     def play(self, signed_s: Ints, watch: Watch = lambda at_s, attempted: None) -> Executed:
@@ -187,15 +179,11 @@ class BulkSettlement:
     def _due_purges(self, slot_s: int) -> list[Transaction]:
         """Full transactions that free entries nobody can use any more."""
         executed_s, deadline_s = self._market.tape.executed_at_s, self._stage.terms.deadline_s
+        while self._over and int(executed_s[self._over[0]]) + deadline_s < slot_s:
+            self._ripe.append(heappop(self._over))
         transactions = []
-        while (
-            self._purges
-            and len(self._over) >= 2 * bulk.MAX_BATCH
-            and int(executed_s[self._over[0]]) + deadline_s < slot_s
-        ):
-            places: list[int] = []
-            while len(places) < bulk.MAX_BATCH and int(executed_s[self._over[0]]) + deadline_s < slot_s:
-                places.append(heappop(self._over))
+        while len(self._ripe) >= bulk.MAX_BATCH:
+            places, self._ripe = self._ripe[: bulk.MAX_BATCH], self._ripe[bulk.MAX_BATCH :]
             data = bulk.terms_calldata(self._selectors["purge"], self._words(np.array(places, np.int64)))
             transactions.append(self._transaction(data, GAS_OF_CALL + PURGE_GAS_OF_TRADE * len(places)))
             self.executed.purged += len(places)
