@@ -2,7 +2,7 @@
 
 GAS       Never the protocol's: slots touched before stay warm, so the figure is mostly too low, and no fee
           is taken. Every receipt says so, and so does whatever shows it.
-MEMORY    pyrevm's journal grows with what is executed; after `MOST_GAS` the state is moved to a fresh instance.
+MEMORY    pyrevm's journal grows with what is executed; after `MOST_GAS` it is emptied into the state.
           A mark keeps the instance it was made in until it, or one before it, is reverted to.
 EVENTS    In receipts only: the engine keeps no history.
 """
@@ -42,7 +42,7 @@ class RevmEngine(SigningEngine):
     Args:
         seed: of the accounts.
         genesis_s: second of block 0.
-        most_gas: how much an instance executes before its state is moved.
+        most_gas: how much is executed before the journal is emptied.
 
     Raises:
         ExtraMissing: pyrevm is not installed.
@@ -84,7 +84,8 @@ class RevmEngine(SigningEngine):
     def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
         """Execute the transactions as one block; if one cannot begin, none has happened."""
         if self._world.gas_executed >= self._most_gas:
-            self._world = self._world.successor()
+            marked = any(mark.world is self._world for mark in self._marks.values())
+            self._world = self._world.settled(in_place=not marked)
         block = Head(self._head.number + 1, self._next_timestamp(at_s))
         self._world.enter(block)
         before, used = self._world.evm.snapshot(), dict(self._used)

@@ -1,25 +1,23 @@
-"""The state of a chain inside one pyrevm instance, and its move to a fresh one.
+"""The state of a chain inside a pyrevm instance, kept small.
 
 pyrevm never closes a transaction: its journal keeps every change since the instance was made, so memory
-grows with each call and every slot once touched stays warm. `World.successor` is the way out: the same
-state in a new instance with an empty journal. Nothing but the journal's own debug text lists the storage,
-so that text is read; the release that writes it is pinned by the extra, and a text of another form is
-refused instead of half understood.
+grows with each call and every slot once touched stays warm. `World.settled` is the way out: what the journal
+says is written into the instance's database, and the journal emptied. The database never forgets a slot, so
+that a world with many emptied ones starts again in a fresh instance.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rwa_sim.chain.engine import BLOCK_GAS_LIMIT, CHAIN_ID, Head
-from rwa_sim.errors import EnvironmentFault, ExtraMissing
+from rwa_sim.chain.revm_journal import read_journal
+from rwa_sim.errors import ExtraMissing
 
-_ACCOUNT = re.compile(r"0x([0-9a-f]{40}): Account \{ info: AccountInfo \{ ")
-_STORAGE, _SLOT_MARK = "storage: {", ": StorageSlot {"
-_SLOT = re.compile(r"(\d+): StorageSlot \{ previous_or_original_value: \d+, present_value: (\d+) \}")
-_END_OF_STATE = "}, transient_storage: {"
+MOST_EMPTIED = 50_000  # slots: 10 MB
 _REVERTED = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*) \}")
 
 
@@ -53,7 +51,7 @@ class World:
 
     Attributes:
         evm: the instance.
-        gas_executed: gas of all it has executed; its memory grows with it.
+        gas_executed: gas of all that its journal holds; its memory grows with it.
 
     Raises:
         ExtraMissing: pyrevm is not installed.
@@ -65,11 +63,10 @@ class World:
         self.evm: Any = pyrevm.EVM(
             env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID)), gas_limit=BLOCK_GAS_LIMIT, spec_id="CANCUN"
         )
-        self.gas_executed = 0
+        self._emptied = 0
         for address, account in image.items():
-            self.evm.insert_account_info(address, account.info)
-            for slot, value in account.storage.items():
-                self.evm.insert_account_storage(address, slot, value)
+            self._write(address, account.info, account.storage)
+        self._open_journal()
 
     @classmethod
     def funded(cls, address: str, balance_wei: int) -> World:
@@ -127,30 +124,44 @@ class World:
         finally:
             self.evm.revert(mark)
 
-    def successor(self) -> World:
-        """The same state in a fresh instance.
+    def settled(self, *, in_place: bool) -> World:
+        """The same state with an empty journal.
+
+        Args:
+            in_place: this instance may be used further: nobody has a mark in it.
 
         Raises:
             EnvironmentFault: pyrevm writes its journal in another form than this program reads.
         """
-        text = self.evm.journal_str
-        end = max(text.find(_END_OF_STATE), 0)
-        found = list(_ACCOUNT.finditer(text, 0, end))
-        if not found or len(found) != len(self.evm.journal_state):
-            raise _unknown_form()
-        ends = [match.start() for match in found[1:]] + [end]
-        image = dict(self._image)
-        for match, next_at in zip(found, ends, strict=True):
-            address, begin = "0x" + match[1], text.rfind(_STORAGE, match.end(), next_at)
-            pairs = _SLOT.findall(text, max(begin, 0), next_at)
-            if begin < 0 or len(pairs) != text.count(_SLOT_MARK, begin, next_at):
-                raise _unknown_form()
-            rest = image[address].storage if address in image else {}
-            storage = rest | {int(slot): int(value) for slot, value in pairs}
-            image[address] = AccountImage(
-                self.evm.basic(address), {slot: value for slot, value in storage.items() if value}
-            )
-        return World(image)
+        touched = [(address, self.evm.basic(address), slots) for address, slots in read_journal(self.evm)]
+        image = (
+            self._image
+            if in_place
+            else {a: AccountImage(i.info, dict(i.storage)) for a, i in self._image.items()}
+        )
+        for address, info, slots in touched:
+            account = image.setdefault(address, AccountImage(info))
+            account.info = info
+            self._emptied += _update(account.storage, slots)
+        if not in_place or self._emptied > MOST_EMPTIED:
+            return World(image)
+        self.evm.revert(self._empty)
+        for address, info, slots in touched:
+            self._write(address, info, slots)
+        self._open_journal()
+        return self
+
+    def _write(self, address: str, info: Any, slots: Mapping[int, int]) -> None:
+        """Into the database. A slot goes there while its account is not loaded, and writing it loads the account."""
+        self.evm.insert_account_info(address, info)
+        for slot, value in slots.items():
+            unloaded = self.evm.snapshot()
+            self.evm.insert_account_storage(address, slot, value)
+            self.evm.revert(unloaded)
+
+    def _open_journal(self) -> None:
+        self._empty = self.evm.snapshot()
+        self.gas_executed = 0
 
     def _set_nonce(self, sender: str, nonce: int) -> None:
         """A creation's address comes from the sender's nonce, which calls do not count here."""
@@ -175,8 +186,12 @@ def _pyrevm() -> Any:  # its stubs know no balances
     return pyrevm
 
 
-def _unknown_form() -> EnvironmentFault:
-    return EnvironmentFault(
-        "engine revm: expected the journal of pyrevm in its known form, got another; "
-        "install the release the extra names: pip install 'rwa-sim[revm]'"
-    )
+def _update(storage: dict[int, int], slots: Mapping[int, int]) -> int:
+    """Bring an image up to date; how many slots are empty now."""
+    emptied = 0
+    for slot, value in slots.items():
+        if value:
+            storage[slot] = value
+        else:
+            emptied += storage.pop(slot, 0) != 0
+    return emptied

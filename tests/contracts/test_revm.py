@@ -1,13 +1,13 @@
 """Engine revm: what is its own.
 
 revm
-├── state moved to a fresh instance
+├── journal emptied
 │   ├── after every transaction          the market day is the same, codes and storage included
-│   ├── an emptied slot                  stays empty
+│   ├── an emptied slot                  stays empty; many of them, and a fresh instance takes over
 │   └── a journal of unknown form        one line, nothing half understood
 ├── memory                               flat over thousands of transactions (and 200,000: make soak)
 ├── marks
-│   ├── across a move                    go back to the instance they were made in
+│   ├── across an emptied journal        go back to the instance they were made in
 │   ├── an outer one                     uses up those made since
 │   └── thousands in turn                never run into the depth of calls
 ├── transient storage                    ends with its transaction, though the journal does not
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from rwa_sim.chain import revm_world
+from rwa_sim.chain import revm_journal
 from rwa_sim.chain.engine import Transaction
 from rwa_sim.chain.revm import MOST_GAS, RevmEngine
 from rwa_sim.errors import EnvironmentFault, ExtraMissing, InputError, TransactionRefused
@@ -34,10 +34,10 @@ pytest.importorskip("pyrevm")
 MOVED_EVERY_GAS = 10_000_000
 
 
-# ── state moved to a fresh instance ────────────────────────────────────────
+# ── journal emptied ────────────────────────────────────────
 
 
-def test_a_market_day_is_the_same_when_the_state_is_moved_after_every_block(revm):
+def test_a_market_day_is_the_same_when_the_journal_is_emptied_after_every_block(revm):
     at_rest, at_rest_evening = live(revm)
     with RevmEngine(seed=1, most_gas=1) as moving:
         moved, moved_evening = live(moving)
@@ -47,16 +47,17 @@ def test_a_market_day_is_the_same_when_the_state_is_moved_after_every_block(revm
     assert at_rest_evening == moved_evening
 
 
-def test_codes_are_the_same_bytes_after_a_move(revm):
+@pytest.mark.parametrize("in_place", [True, False])
+def test_codes_are_the_same_bytes_afterwards(revm, in_place):
     cash = deploy_cash(revm)
     before = revm._world.evm.basic(cash.address).code_hash
-    revm._world = revm._world.successor().successor()
+    revm._world = revm._world.settled(in_place=in_place).settled(in_place=in_place)
 
     assert revm._world.evm.basic(cash.address).code_hash == before
     assert cash.call("totalSupply") == 0
 
 
-def test_a_slot_emptied_before_a_move_stays_empty():
+def test_an_emptied_slot_stays_empty():
     with RevmEngine(seed=1, most_gas=1) as engine:
         cash, admin = deploy_cash(engine), engine.account("admin")
         cash.send("mint", admin.address, 5, sender=admin)
@@ -66,12 +67,33 @@ def test_a_slot_emptied_before_a_move_stays_empty():
         assert cash.call("balanceOf", admin.address) == cash.call("totalSupply") == 0
 
 
+def test_a_world_with_many_emptied_slots_starts_again(monkeypatch):
+    monkeypatch.setattr(revm_world, "MOST_EMPTIED", 2)
+    with RevmEngine(seed=1, most_gas=1) as engine:
+        cash, admin = deploy_cash(engine), engine.account("admin")
+        people = [engine.account(f"holder {number}") for number in range(4)]
+        for holder in people:
+            cash.send("mint", holder.address, 5, sender=admin)
+        first = engine._world
+        for holder in people[:2]:
+            cash.send("transfer", admin.address, 5, sender=holder)
+        engine.submit([])
+        assert engine._world is first
+        cash.send("transfer", admin.address, 5, sender=people[2])
+        engine.submit([])
+
+        assert engine._world is not first
+        assert [cash.call("balanceOf", holder.address) for holder in people] == [0, 0, 0, 5]
+        assert cash.call("balanceOf", admin.address) == 15
+        assert cash.call("totalSupply") == 20
+
+
 def test_a_journal_of_another_form_is_refused(revm, monkeypatch):
     deploy_cash(revm)
-    monkeypatch.setattr(revm_world, "_END_OF_STATE", "something else")
+    monkeypatch.setattr(revm_journal, "_END_OF_STATE", "something else")
 
     with pytest.raises(EnvironmentFault, match="expected the journal of pyrevm in its known form"):
-        revm._world.successor()
+        revm._world.settled(in_place=True)
 
 
 # ── memory ─────────────────────────────────────────────────────────────────
@@ -112,7 +134,7 @@ def test_memory_is_flat_over_two_hundred_thousand_transactions():
 # ── marks ──────────────────────────────────────────────────────────────────
 
 
-def test_a_mark_survives_moves_of_the_state():
+def test_a_mark_survives_an_emptied_journal():
     with RevmEngine(seed=1, most_gas=100_000) as engine:
         cash, admin = deploy_cash(engine), engine.account("admin")
         cash.send("mint", admin.address, 5, sender=admin)
@@ -141,7 +163,7 @@ def test_going_back_to_an_outer_mark_uses_up_the_inner_ones(revm):
     assert cash.call("totalSupply") == 0
     with pytest.raises(KeyError):
         revm.revert(inner)
-    assert revm._world.evm.journal_depth == 0
+    assert revm._world.evm.journal_depth == 1
 
 
 def test_thousands_of_marks_in_turn_do_not_use_up_the_depth_of_calls(revm):

@@ -7,6 +7,7 @@ ValuesEncoder
 └── a value that does not fit                  the error that eth_abi raises
 WordsDecoder
 └── given any types and values of them         the values of eth_abi, addresses checksummed
+checksum                                       that of eth_utils
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 
 from rwa_sim.chain import artifacts
 from rwa_sim.chain.abi_encoder import Unusual, encoder_of
-from rwa_sim.chain.codec import ValuesEncoder, WordsDecoder, decode_values, encode_values, type_of
+from rwa_sim.chain.codec import ValuesEncoder, WordsDecoder, checksum, decode_values, encode_values, type_of
 
 LEAVES = {
     "address": st.binary(min_size=20, max_size=20).map(to_checksum_address),
@@ -135,3 +136,10 @@ def test_a_value_that_does_not_fit_is_the_librarys_matter(kind, value):
     assert result(lambda: ValuesEncoder(items)([value])) == result(lambda: encode([kind], [value]))
     with pytest.raises(TypeError, match="expected 1 arguments, got 2"):
         ValuesEncoder(items)([value, value])
+
+
+@given(st.binary(min_size=20, max_size=20))
+def test_an_address_is_checksummed_as_the_library_does(address):
+    expected = to_checksum_address(address)
+
+    assert checksum(address) == checksum("0x" + address.hex()) == checksum(expected) == expected
