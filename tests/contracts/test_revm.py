@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from rwa_sim.chain import revm_journal
+from rwa_sim.chain import revm_journal, revm_world
 from rwa_sim.chain.engine import Transaction
 from rwa_sim.chain.revm import MOST_GAS, RevmEngine
 from rwa_sim.errors import EnvironmentFault, ExtraMissing, InputError, TransactionRefused
@@ -34,7 +34,7 @@ pytest.importorskip("pyrevm")
 MOVED_EVERY_GAS = 10_000_000
 
 
-# ── journal emptied ────────────────────────────────────────
+# ── journal emptied ────────────────────────────────────────────────────────
 
 
 def test_a_market_day_is_the_same_when_the_journal_is_emptied_after_every_block(revm):
