@@ -17,6 +17,7 @@ rwa-sim settle
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,7 @@ from rwa_sim.execution import Execution, execute_tape
 from rwa_sim.rails.atomic import load_tokenised
 from rwa_sim.rails.columns import FailReason, Market
 from rwa_sim.rails.tokenised import bulk
+from tests.integration.conftest import ROOT
 from tests.rails_kit import DAY_S, DOLLAR, random_market
 
 pytest.importorskip("pyrevm")
@@ -178,9 +180,16 @@ def test_the_command_writes_the_same_bytes_twice_but_for_timing(tmp_path: Path):
     assert timing["memory_bytes"][0]["resident"] > 10**7
 
 
+def test_the_documented_command_runs(tmp_path: Path):
+    document = (ROOT / "docs" / "engines.md").read_text("utf-8")
+    [line] = re.findall(r"^rwa-sim settle (.*) --out out/tape$", document, re.MULTILINE)
+
+    assert settle(*line.split(), "--out", str(tmp_path / "tape")).startswith("2,000 trades")
+
+
 def test_the_tape_is_made_longer_when_asked(tmp_path: Path):
     study = tmp_path / "small.toml"
-    text = Path("studies/default.toml").read_text("utf-8")
+    text = (ROOT / "studies" / "default.toml").read_text("utf-8")
     study.write_text(
         text.replace("days = 250", "days = 5").replace("trades_per_day = 200", "trades_per_day = 20")
     )
