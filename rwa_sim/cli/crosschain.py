@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rwa_sim.cli.engines import GAS_IS_ESTIMATE, EngineName, open_engine
+from rwa_sim.engines import GAS_IS_ESTIMATE, EngineName, open_engine
 
 if TYPE_CHECKING:
     from rwa_sim.rails.crosschain.config import Config
