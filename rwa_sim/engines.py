@@ -24,6 +24,16 @@ class EngineName(StrEnum):
     RPC = "rpc"
 
 
+def require_own_chain(name: EngineName, where: str, why: str) -> None:
+    """Refuse `rpc`, whose chain others share and which is never fresh.
+
+    Raises:
+        InputError: it is `rpc`; says why the command needs more.
+    """
+    if name is EngineName.RPC:
+        raise InputError(where=where, key="--engine", expected=f"tester, anvil or revm: {why}", got=name)
+
+
 def open_engine(name: EngineName, seed: int, network: Path | None = None) -> Engine:
     """An engine of that name, fresh but for `rpc`; close it, or use it as a context.
 
