@@ -67,6 +67,10 @@ def register(app: typer.Typer) -> None:
         """Settle one market in every world: conventional, its fair rivals, and on a chain."""
         import json
 
+        from rwa_sim.study.workers import prepare
+
+        prepare(processes)
+
         from rwa_sim.cli.run import progress_bars
         from rwa_sim.files import require_own_folder
         from rwa_sim.results.study_write import study_json, write_study

@@ -44,6 +44,11 @@ def register(app: typer.Typer) -> None:
         """Run every combination of the grid's values, and show what moves."""
         import json
 
+        from rwa_sim.study.workers import prepare
+
+        if scheduler is None:
+            prepare(processes)
+
         from rwa_sim.cli.run import progress_bars
         from rwa_sim.files import require_own_folder, write_text_atomically
         from rwa_sim.results.study_write import to_parquet

@@ -26,7 +26,8 @@ from rwa_sim.results.metrics import Value
 from rwa_sim.scenario import LoadedScenario, load_scenario
 from rwa_sim.study.cluster import on_cluster
 from rwa_sim.study.document import LoadedStudy, load_study
-from rwa_sim.study.runner import Progress, run_study, workers
+from rwa_sim.study.runner import Progress, run_study
+from rwa_sim.study.workers import workers
 from rwa_sim.study.worlds import load_worlds
 
 MAX_CELLS = 100_000
