@@ -87,10 +87,11 @@ def _print(report: Report, out: Path, log: Path) -> None:
 
     console = Console(highlight=False, width=None if Console().is_terminal else 120)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, head in enumerate(HEADS):
-        table.add_column(head, justify="right" if 3 <= place <= 6 else "left")
-    for result in report.results:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row_cells(result)))
+    shown = [place for place, head in enumerate(HEADS) if head != "what"]  # the page says what each row is
+    for place in shown:
+        table.add_column(HEADS[place], justify="right" if 3 <= place <= 6 else "left")
+    for cells in map(row_cells, report.results):
+        table.add_row(*(cells[place].replace("[", r"\[") for place in shown))
     console.print(table)
     console.print(report.summary(), markup=False)
     console.print(f"written: {out}/bench.html, bench.md, bench.json; appended to {log}", markup=False)
