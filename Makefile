@@ -27,8 +27,8 @@ check: setup ## lint, format and types
 format: setup ## format the Python sources
 	@$(RUN)/ruff check --fix . ; $(RUN)/ruff format .
 
-bench: setup ## DvP a second on each engine, as a ratio to plain web3
-	@$(RUN)/python scripts/bench_engines.py
+bench: setup ## measure everything, as ratios within one run
+	@$(RUN)/rwa-sim bench --out out/bench
 
 wheel: contracts ## build the wheel, contracts inside
 	@$(RUN)/python -m build --wheel --no-isolation

@@ -45,6 +45,25 @@ def write_text_atomically(path: Path, text: str) -> None:
         raise
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append one line to a UTF-8 file, under a lock, so that lines of several processes never mix.
+
+    A last line that was cut off stays as it is; the new one begins after it.
+    """
+    import fcntl  # which not every system has, and nothing else here needs
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)  # ends when the file is closed
+        size = os.fstat(handle).st_size
+        whole = size == 0 or os.pread(handle, 1, size - 1) == b"\n"
+        os.write(handle, (("" if whole else "\n") + line + "\n").encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def folder_replaced_when_done(target: Path) -> Iterator[Path]:
     """Give a fresh folder beside `target`; put it in its place only if the block succeeds.

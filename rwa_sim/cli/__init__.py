@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rwa_sim.cli import (
+    bench,
     benchmark,
     cashflows,
     crosschain,
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 run.register(app)
 benchmark.register(app)
+bench.register(app)
 sweep.register(app)
 settle.register(app)
 cashflows.register(app)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rwa_sim.engines import EngineName, open_engine, require_own_chain
+
 if TYPE_CHECKING:
     from rwa_sim.results.study_page import StudyReport
     from rwa_sim.study.document import LoadedStudy
@@ -48,6 +50,9 @@ def register(app: typer.Typer) -> None:
             int,
             typer.Option(min=0, max=5_000, help="Trades to execute on a chain and hold the model against."),
         ] = 40,
+        engine: Annotated[
+            EngineName, typer.Option(help="Chain to execute them on: tester, anvil or revm.")
+        ] = EngineName.TESTER,
         trades: Annotated[
             bool, typer.Option("--trades", help="The first seed trade by trade as well, CSV and Parquet.")
         ] = False,
@@ -62,15 +67,22 @@ def register(app: typer.Typer) -> None:
         """Settle one market in every world: conventional, its fair rivals, and on a chain."""
         import json
 
+        from rwa_sim.study.workers import prepare
+
+        prepare(processes)
+
         from rwa_sim.cli.run import progress_bars
         from rwa_sim.files import require_own_folder
         from rwa_sim.results.study_write import study_json, write_study
         from rwa_sim.study.document import load_study
 
         require_own_folder(out, "study.json")
+        require_own_chain(engine, "benchmark", "a chain of its own for each world")
         loaded = load_study(study, _changes(seed, seeds, days, fails))
+        if sample:
+            open_engine(engine, loaded.study.seed).close()  # refused before any work is done
         with progress_bars(quiet or json_output) as progress:
-            report = make_report(loaded, progress, processes, sample, sensitivity=sensitivity)
+            report = make_report(loaded, progress, processes, sample, engine, sensitivity=sensitivity)
             progress("writing", 0, 1)
             write_study(report, out, trades=trades)
             progress("writing", 1, 1)
@@ -81,7 +93,13 @@ def register(app: typer.Typer) -> None:
 
 
 def make_report(
-    loaded: LoadedStudy, progress: Progress, processes: int | None, sample: int, *, sensitivity: bool
+    loaded: LoadedStudy,
+    progress: Progress,
+    processes: int | None,
+    sample: int,
+    engine: EngineName,
+    *,
+    sensitivity: bool,
 ) -> StudyReport:
     """Run a study and everything that is said about it."""
     from rwa_sim.results.study_page import StudyReport
@@ -108,7 +126,9 @@ def make_report(
         gaps=gaps(market) if sensitivity else [],
         base=base,
         new=new,
-        checked=check_on_chain(loaded, sample, progress).text() if sample and ATOMIC in worlds else "",
+        checked=check_on_chain(loaded, sample, progress, engine).text()
+        if sample and ATOMIC in worlds
+        else "",
     )
 
 

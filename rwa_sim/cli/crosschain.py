@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rwa_sim.cli.engines import GAS_IS_ESTIMATE, EngineName, open_engine
+from rwa_sim.engines import GAS_IS_ESTIMATE, EngineName, open_engine, require_own_chain
 
 if TYPE_CHECKING:
     from rwa_sim.rails.crosschain.config import Config
@@ -50,13 +50,7 @@ def register(app: typer.Typer) -> None:
         from rwa_sim.rails.crosschain.config import Config
         from rwa_sim.rails.crosschain.experiment import failures
 
-        if engine is EngineName.RPC:
-            raise InputError(
-                where="crosschain",
-                key="--engine",
-                expected="tester, anvil or revm: two chains of its own",
-                got="rpc",
-            )
+        require_own_chain(engine, "crosschain", "two chains of its own")
         if json_path is not None and json_path.is_dir():
             raise InputError(where=str(json_path), key="--json", expected="a file", got="a folder")
         config = Config(

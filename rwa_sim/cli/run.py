@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rwa_sim.cli.engines import GAS_IS_ESTIMATE, EngineName, open_engine
+from rwa_sim.engines import GAS_IS_ESTIMATE, EngineName, open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rwa_sim.cli.engines import GAS_IS_ESTIMATE, EngineName, open_engine
+from rwa_sim.engines import GAS_IS_ESTIMATE, EngineName, open_engine
 
 if TYPE_CHECKING:
     from rwa_sim.execution import Execution
@@ -65,7 +65,7 @@ def register(app: typer.Typer) -> None:
         loaded = _load(study, trades, seed)
         profile = _profile(loaded, world, collect_s)
         with (
-            open_engine(engine, loaded.study.seed, network) as chain,
+            open_engine(engine, loaded.study.seed, network, history=False) as chain,
             progress_bars(quiet or json_output) as progress,
         ):
             progress("tape", 0, 1)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rwa_sim.engines import GAS_IS_ESTIMATE, EngineName
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -29,6 +31,10 @@ def register(app: typer.Typer) -> None:
         processes: Annotated[
             int | None, typer.Option(min=1, max=256, help="Worker processes; one for each core by default.")
         ] = None,
+        engine: Annotated[
+            EngineName | None,
+            typer.Option(help="Chain of a scenario's contracts: tester (default), anvil or revm."),
+        ] = None,
         scheduler: Annotated[
             str | None, typer.Option(help="Dask cluster to run on, such as tcp://127.0.0.1:8786.")
         ] = None,
@@ -38,6 +44,11 @@ def register(app: typer.Typer) -> None:
         """Run every combination of the grid's values, and show what moves."""
         import json
 
+        from rwa_sim.study.workers import prepare
+
+        if scheduler is None:
+            prepare(processes)
+
         from rwa_sim.cli.run import progress_bars
         from rwa_sim.files import require_own_folder, write_text_atomically
         from rwa_sim.results.study_write import to_parquet
@@ -45,15 +56,14 @@ def register(app: typer.Typer) -> None:
         from rwa_sim.study.sweep import CELLS, TABLE, make_cells, parse_axis, run_sweep
 
         require_own_folder(out, CELLS)
-        cells = make_cells(_find(file), [parse_axis(text) for text in grid])
+        cells = make_cells(_find(file), [parse_axis(text) for text in grid], engine)
         with progress_bars(quiet or json_output) as progress:
             results = run_sweep(cells, out, progress, processes, scheduler)
         keys = shown_metrics(results, metric or [])
         to_parquet(out / TABLE, out / "sweep.parquet")
         write_text_atomically(out / "report.html", render_sweep(file, results, keys))
         if json_output:
-            rows = [{"values": dict(r.cell.values), "worlds": r.worlds} for r in results]
-            typer.echo(json.dumps(rows, indent=2, default=str))
+            typer.echo(json.dumps([result.to_json() for result in results], indent=2, default=str))
         else:
             _print(results, keys, out)
 
@@ -91,4 +101,6 @@ def _print(results: Sequence[CellResult], keys: Sequence[str], out: Path) -> Non
         for world, metrics in result.worlds.items():
             table.add_row(*values, world, *(cell(metric_named(key).unit, metrics[key]) for key in keys))
     console.print(table)
+    if results[0].cell.gas_is_estimate:
+        console.print(f"engine revm: {GAS_IS_ESTIMATE}", markup=False)
     console.print(f"written: {out}/report.html, sweep.csv, sweep.parquet, cells.jsonl", markup=False)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rwa_sim.domain.money import USD6
 from rwa_sim.results.measures import failed, lags_s, latencies_s, replacement_exposure_usd6, settled
 from rwa_sim.results.world import Pricing, WorldRecords
-from rwa_sim.simulation import RunResult
+
+if TYPE_CHECKING:
+    from rwa_sim.simulation import (
+        RunResult,
+    )  # brings the chain along, which pages of studies and sweeps do without
 
 COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8", "#4d7c0f", "#0e7490", "#a16207")
 SECOND_TICKS = {

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rwa_sim.errors import UnknownName
-from rwa_sim.results.html import figure_section, page, section, table
+from rwa_sim.results.html import bullets, figure_section, page, section, table
 from rwa_sim.results.metrics import metric_named
 from rwa_sim.results.plots import LAYOUT
 from rwa_sim.results.study_plots import PALETTE
-from rwa_sim.results.summary import cell, shown_unit
+from rwa_sim.results.summary import GAS_ESTIMATE, cell, definition_text, shown_unit
 from rwa_sim.study.sweep import CellResult
 
 DEFAULT_METRICS = (
@@ -38,8 +38,14 @@ def shown_metrics(results: Sequence[CellResult], named: Sequence[str]) -> list[s
 def render_sweep(file: str, results: Sequence[CellResult], keys: Sequence[str]) -> str:
     """The whole page as HTML."""
     axes = [key for key, _ in results[0].cell.values]
+    estimated = results[0].cell.gas_is_estimate
     figures = [
-        figure_section(number, metric_named(key).label, metric_named(key).definition, _figure(results, key))
+        figure_section(
+            number,
+            metric_named(key).label,
+            definition_text(metric_named(key), gas_is_estimate=estimated),
+            _figure(results, key),
+        )
         for number, key in enumerate(keys)
     ]
     heads = (*axes, "world", *(_label(key) for key in keys))
@@ -54,7 +60,14 @@ def render_sweep(file: str, results: Sequence[CellResult], keys: Sequence[str]) 
     ]
     numbers = range(len(axes) + 1, len(heads))
     title = f"Sweep of {file} over {', '.join(axes)}"
-    return page(title, [section(title, ""), *figures, section("Every cell", table(heads, rows, numbers))])
+    return page(
+        title,
+        [
+            section(title, bullets([GAS_ESTIMATE]) if estimated else ""),
+            *figures,
+            section("Every cell", table(heads, rows, numbers)),
+        ],
+    )
 
 
 def _label(key: str) -> str:

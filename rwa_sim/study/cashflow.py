@@ -6,14 +6,27 @@ scenario ──cash_flow_of──► CashFlow        periods, credits, waterfall
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
 
 from oracles.devices.meter import DeviceMeter
+from oracles.keys import SIGNATURE_BYTES, SecretKey
 from rwa_sim.domain.tranches import DealTerms, PeriodReport
 from rwa_sim.rails.credits import Credit
 from rwa_sim.scenario import load_scenario
 from rwa_sim.source import invoice, read_source, registers_at
 
-METER_KEY = (1).to_bytes(32, "big")  # signs readings that leave this process for nobody
+REMEMBERED = 8  # cash flows of one process: the cells of a sweep mostly have the same one
+
+
+class _NoKey(SecretKey):
+    """Signs nothing, at no cost: these readings leave this process for nobody."""
+
+    def __init__(self) -> None:
+        super().__init__((1).to_bytes(32, "big"))
+
+    def sign(self, digest: bytes) -> bytes:
+        return bytes(SIGNATURE_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +42,22 @@ class CashFlow:
 def cash_flow_of(name_or_path: str) -> CashFlow:
     """Read a scenario's cash flow: registers at each boundary, the off-taker's payments, the waterfall.
 
+    Read once in a process, and again when a byte of the scenario or its data has changed.
+
     Raises:
         DataMissing: there is no such scenario, or its data file is not there.
         InputError: it cannot be used; names file and key.
     """
     loaded = load_scenario(name_or_path)
+    data = b"" if loaded.scenario.source.kind == "pv_plant" else loaded.data_file().read_bytes()
+    return _read(str(loaded.path.absolute()), loaded.sha256, sha256(data).digest())
+
+
+@lru_cache(REMEMBERED)
+def _read(path: str, scenario_sha256: str, data_sha256: bytes) -> CashFlow:
+    loaded = load_scenario(path)
     scenario = loaded.scenario
-    device = DeviceMeter(METER_KEY, meter_id=scenario.asset.meter)
+    device = DeviceMeter(_NoKey(), meter_id=scenario.asset.meter)
     boundaries_s = scenario.bond.boundaries_s
     registers_wh = registers_at(read_source(loaded, device).readings, boundaries_s)
     credits = tuple(invoice(loaded, registers_wh))

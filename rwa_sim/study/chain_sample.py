@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rwa_sim.engines import EngineName, open_engine
 from rwa_sim.rails.atomic import TokenisedProfile
 from rwa_sim.sampling import SampleCheck, execute_sample
 from rwa_sim.study.document import LoadedStudy
@@ -32,16 +33,18 @@ class ChainSample:
 
 
 def check_on_chain(
-    loaded: LoadedStudy, count: int, progress: Progress = lambda stage, done, total: None
+    loaded: LoadedStudy,
+    count: int,
+    progress: Progress = lambda stage, done, total: None,
+    engine: EngineName = EngineName.TESTER,
 ) -> ChainSample:
     """Execute the first trades of the first seed in every world whose cash is on the chain.
 
     Raises:
         ResultFailed: chain and model differ; names world, trade and field.
+        EnvironmentFault: what the engine needs is not installed or does not start.
         InputError: the market has more participants or instruments than the contracts' netting takes.
     """
-    from rwa_sim.chain.tester import TesterEngine
-
     study = loaded.study
     market = market_of(loaded, 1)
     worlds = {
@@ -52,7 +55,7 @@ def check_on_chain(
     checks: list[SampleCheck] = []
     for name, profile in worlds.items():
         progress("chain sample", len(checks), len(worlds))
-        with TesterEngine(study.seed) as engine:
-            checks.append(execute_sample(market, profile, f"{study.seed}:1:{name}", count, engine))
+        with open_engine(engine, study.seed) as chain:
+            checks.append(execute_sample(market, profile, f"{study.seed}:1:{name}", count, chain))
     progress("chain sample", len(checks), len(worlds))
     return ChainSample(checks=tuple(checks))

@@ -8,11 +8,7 @@ and results are gathered in the order of the seeds.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -28,10 +24,10 @@ from rwa_sim.study.cashflow import CashFlow, cash_flow_of
 from rwa_sim.study.detail import detail_of
 from rwa_sim.study.document import LoadedStudy, Study
 from rwa_sim.study.result import SeedResult, StudyResult, WorldDetail
+from rwa_sim.study.workers import workers
 from rwa_sim.study.worlds import load_worlds, run_world
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
-T = TypeVar("T")
 R = TypeVar("R")
 
 
@@ -133,17 +129,6 @@ def _own_market(study: Study, path: Path) -> Market:
         {entry.name: int(entry.issue.timestamp()) for entry in tape.instruments},
         str(path),
     )
-
-
-@contextmanager
-def workers(processes: int | None) -> Iterator[Callable[[Callable[[T], R], Sequence[T]], Iterator[R]]]:
-    """A `map` over worker processes, in order; over this process if there is one only."""
-    count = processes or os.cpu_count() or 1
-    if count == 1:
-        yield lambda function, tasks: map(function, tasks)
-        return
-    with ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield lambda function, tasks: pool.map(function, tasks)
 
 
 def told(results: Iterator[R], stage: str, count: int, progress: Progress) -> Iterator[R]:

@@ -15,7 +15,8 @@ from rwa_sim.results.metrics import Value
 from rwa_sim.study.cashflow import CashFlow, cash_flow_of
 from rwa_sim.study.document import LoadedStudy, load_study
 from rwa_sim.study.result import band
-from rwa_sim.study.runner import Progress, SeedTask, run_seed, told, workers
+from rwa_sim.study.runner import Progress, SeedTask, run_seed, told
+from rwa_sim.study.workers import workers
 
 ASSUMPTIONS = Path(__file__).with_name("sensitivity.toml")
 SEEDS, DAYS = 4, 40  # of each cell: a tornado compares cells drawn alike, so that little suffices

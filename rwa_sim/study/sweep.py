@@ -2,8 +2,9 @@
 
     FILE + grid ──cells──► tasks ──run_sweep──► cells.jsonl, sweep.csv, sweep.parquet
 
-A cell is named by its values and the file's bytes. A cell whose line is in `cells.jsonl` is not run again, so an
-interrupted sweep goes on where it stopped, and running it twice changes nothing.
+A cell is named by its values, the file's bytes and, of a scenario, the engine, whose gas may be an estimate. A cell
+whose line is in `cells.jsonl` is not run again, so an interrupted sweep goes on where it stopped, and running it twice
+changes nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rwa_sim.engines import EngineName, open_engine, require_own_chain
 from rwa_sim.errors import InputError
 from rwa_sim.files import write_text_atomically
 from rwa_sim.results.metrics import Value
 from rwa_sim.scenario import LoadedScenario, load_scenario
 from rwa_sim.study.cluster import on_cluster
 from rwa_sim.study.document import LoadedStudy, load_study
-from rwa_sim.study.runner import Progress, run_study, workers
+from rwa_sim.study.runner import Progress, run_study
+from rwa_sim.study.workers import workers
 from rwa_sim.study.worlds import load_worlds
 
 MAX_CELLS = 100_000
@@ -44,12 +47,18 @@ class Axis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One combination: its name, its values by key, and the file it changes."""
+    """One combination: its name, its values by key, the file it changes, and the engine of a scenario's contracts."""
 
     name: str
     file: str
     schema: str
     values: tuple[tuple[str, Any], ...]
+    engine: EngineName | None
+
+    @property
+    def gas_is_estimate(self) -> bool:
+        """Whether its figures of gas are not the protocol's."""
+        return self.engine is EngineName.REVM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,11 @@ class CellResult:
 
     cell: Cell
     worlds: Worlds
+
+    def to_json(self) -> dict[str, Any]:
+        """Values of the cell, the engine if contracts ran, and every metric by world."""
+        engine = {} if self.cell.engine is None else {"engine": self.cell.engine.value}
+        return {"values": dict(self.cell.values), **engine, "worlds": self.worlds}
 
 
 def parse_axis(text: str) -> Axis:
@@ -73,12 +87,17 @@ def parse_axis(text: str) -> Axis:
     return Axis(key=key.strip(), values=tuple(parts))
 
 
-def make_cells(file: Path, axes: Sequence[Axis]) -> list[Cell]:
+def make_cells(file: Path, axes: Sequence[Axis], engine: EngineName | None = None) -> list[Cell]:
     """Every combination, the last axis turning fastest.
 
+    Args:
+        file: a study or a scenario.
+        axes: what varies.
+        engine: of a scenario's contracts; `tester` if None. A study has none.
+
     Raises:
-        InputError: an axis twice, too many cells, a file that is neither study nor scenario, or a value that it
-            does not take.
+        InputError: an axis twice, too many cells, a file that is neither study nor scenario, a value that it
+            does not take, or an engine that it does not run on.
     """
     keys = [axis.key for axis in axes]
     if len(set(keys)) != len(keys):
@@ -90,12 +109,13 @@ def make_cells(file: Path, axes: Sequence[Axis]) -> list[Cell]:
         raise InputError(where="sweep", key="--grid", expected=f"at most {MAX_CELLS} cells", got=str(count))
     raw = file.read_bytes()
     schema = _schema(raw, file)
+    chosen = _engine_for(schema, engine)
     cells = []
     fitting = [[_fitting(file, schema, axis.key, text) for text in axis.values] for axis in axes]
     for values in itertools.product(*fitting):
         named = tuple(zip(keys, values, strict=True))
-        digest = hashlib.sha256(raw + repr(named).encode()).hexdigest()[:16]
-        cells.append(Cell(name=digest, file=str(file.absolute()), schema=schema, values=named))
+        digest = hashlib.sha256(raw + repr(named).encode() + (chosen or "").encode()).hexdigest()[:16]
+        cells.append(Cell(name=digest, file=str(file.absolute()), schema=schema, values=named, engine=chosen))
     return cells
 
 
@@ -114,15 +134,14 @@ def run_cell(cell: Cell) -> CellResult:
             for world in result.worlds
         }
         return CellResult(cell=cell, worlds=worlds)
-    return CellResult(cell=cell, worlds=_run_scenario(loaded))
+    return CellResult(cell=cell, worlds=_run_scenario(loaded, cell.engine or EngineName.TESTER))
 
 
-def _run_scenario(loaded: LoadedScenario) -> Worlds:
-    from rwa_sim.chain.tester import TesterEngine
+def _run_scenario(loaded: LoadedScenario, name: EngineName) -> Worlds:
     from rwa_sim.results.write import compute_results
     from rwa_sim.simulation import run
 
-    with TesterEngine(loaded.scenario.seed) as engine:
+    with open_engine(name, loaded.scenario.seed) as engine:
         return compute_results(run(loaded, engine)).metrics
 
 
@@ -162,6 +181,16 @@ def run_sweep(
     return results
 
 
+def _engine_for(schema: str, engine: EngineName | None) -> EngineName | None:
+    if schema == STUDY:
+        if engine is not None:
+            raise InputError(where="sweep", key="--engine", expected="a scenario: a study runs no contracts")
+        return None
+    chosen = engine or EngineName.TESTER
+    require_own_chain(chosen, "sweep", "a chain of its own for each cell")
+    return chosen
+
+
 def _schema(raw: bytes, file: Path) -> str:
     try:
         schema = tomllib.loads(raw.decode("utf-8")).get("schema")
@@ -196,7 +225,7 @@ def _load(file: str, schema: str, changes: Mapping[str, Any]) -> LoadedStudy | L
 
 
 def _line(result: CellResult) -> str:
-    body = {"cell": result.cell.name, "values": dict(result.cell.values), "worlds": result.worlds}
+    body = {"cell": result.cell.name, **result.to_json()}
     return json.dumps(body, separators=(",", ":"), default=str)
 
 

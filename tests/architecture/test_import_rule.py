@@ -3,7 +3,9 @@
 import rule
 ├── domain        the standard library, QuantLib (the field's arithmetic library), errors, itself
 ├── oracles       never chain, never web3; of rwa_sim only domain, errors, files and documents
-├── chain         never oracles; the only room that imports web3, solcx or eth_tester
+├── chain         never oracles; the only room that imports web3, solcx or eth_tester, but for the bench's plain loop,
+│                 which is what somebody without this program writes
+├── bench         nothing but its command imports it
 ├── conventional, atomic, liquidity, netting    (and what they need) never chain
 ├── results       no web3, no contracts
 ├── exports       of rwa_sim only domain, errors and files; reads a run's folder, never a rail
@@ -20,6 +22,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CHAIN_LIBRARIES = {"web3", "solcx", "eth_tester", "eth", "pyrevm"}
+PLAIN_LOOP = "rwa_sim.bench.plain"
 WITHOUT_CHAIN = (
     "rails.conventional",
     "rails.servicing",
@@ -104,7 +107,7 @@ def test_chain_imports_no_oracle():
 
 def test_only_chain_imports_the_chain_libraries():
     for name, targets in MODULES.items():
-        if not is_below(name, "rwa_sim.chain"):
+        if not is_below(name, "rwa_sim.chain") and name != PLAIN_LOOP:
             named = {target.split(".")[0] for target in targets} & CHAIN_LIBRARIES
             assert not named, f"{name} imports {named}"
 
@@ -129,6 +132,29 @@ def test_exports_read_the_folder_of_a_run_and_no_rail():
         else:
             allowed = set(sys.stdlib_module_names) | {"duckdb", "xmlschema"}
             assert target.split(".")[0] in allowed, f"{name} imports {target}"
+
+
+def test_only_the_command_imports_the_bench():
+    for name, targets in MODULES.items():
+        if not is_below(name, "rwa_sim.bench") and name != "rwa_sim.cli.bench":
+            assert not [target for target in targets if is_below(target, "rwa_sim.bench")], name
+
+
+def test_the_plain_loop_takes_no_engine_of_the_program():
+    """It would not be plain: of the program it has the contracts, the trade and its signatures."""
+    allowed = (
+        "bench.trade",
+        "chain.artifacts",
+        "chain.deploy",
+        "chain.engine",
+        "chain.instruction",
+        "chain.signing",
+    )
+    for target in MODULES[PLAIN_LOOP]:
+        if is_below(target, "rwa_sim") and not is_below(target, "rwa_sim.errors"):
+            assert any(is_below(target, f"rwa_sim.{name}") for name in allowed), target
+    assert "rwa_sim.chain.engine.Account" in MODULES[PLAIN_LOOP]
+    assert "rwa_sim.chain.engine.Engine" not in MODULES[PLAIN_LOOP]
 
 
 def test_nothing_imports_the_faces():

@@ -13,7 +13,9 @@ sweep
 ├── every combination        a row for each world and metric; last axis fastest
 ├── begun before             only missing cells are run; a line cut off is run again
 ├── another sweep's folder   refused
-├── a scenario               runs its contracts
+├── a scenario               runs its contracts, on the engine asked for; another engine is another cell, whose gas
+│                            is said to be an estimate
+├── an engine                refused of a study, and where others share the chain
 └── bad grid                 exit 2, one line
 """
 
@@ -300,6 +302,57 @@ def test_a_scenario_can_be_swept(small_scenario, tmp_path):
     fast, slow = json.loads(done.stdout)
     key = "latency_p50_s"
     assert fast["worlds"]["atomic-dvp"][key] < slow["worlds"]["atomic-dvp"][key]
+
+
+def test_a_scenario_is_swept_on_the_engine_asked_for(small_scenario, tmp_path):
+    pytest.importorskip("pyrevm")
+    grid = ("--grid", "tokenised.block_s=12", "--metric", "gas_per_trade")
+    exact, fast = (
+        rwa_sim(
+            "sweep", str(small_scenario), *grid, "--out", str(tmp_path / name), *engine, "--processes", "1"
+        )
+        for name, engine in (("exact", ()), ("fast", ("--engine", "revm")))
+    )
+    assert (exact.returncode, fast.returncode) == (0, 0), exact.stderr + fast.stderr
+    assert "gas is an estimate" in fast.stdout and "gas is an estimate" not in exact.stdout
+    assert "gas is an estimate" in (tmp_path / "fast" / "report.html").read_text("utf-8")
+
+    lines = [json.loads((tmp_path / name / "cells.jsonl").read_text("utf-8")) for name in ("exact", "fast")]
+    assert [line["engine"] for line in lines] == ["tester", "revm"]
+    assert lines[0]["cell"] != lines[1]["cell"]
+    worlds = [line["worlds"]["atomic-dvp"] for line in lines]
+    assert worlds[0]["latency_p50_s"] == worlds[1]["latency_p50_s"]
+    assert worlds[0]["gas_per_trade"] > worlds[1]["gas_per_trade"]
+
+    other = rwa_sim("sweep", str(small_scenario), *grid, "--out", str(tmp_path / "exact"), "--engine", "revm")
+    assert (other.returncode, "cells of another sweep" in other.stderr) == (2, True)
+
+
+def test_a_sample_is_executed_on_the_engine_asked_for(study, tmp_path):
+    pytest.importorskip("pyrevm")
+    done = rwa_sim(
+        "benchmark", str(study), "--out", str(tmp_path / "out"), "--sample", "6", "--engine", "revm",
+        "--no-sensitivity", "--seeds", "1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Executed in contracts on revm and equal to the model field by field: 6 of 120" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("sweep", "{study}", "--grid", "market.days=2", "--engine", "revm"), "a study runs no contracts"),
+        (("sweep", "solar_demo", "--grid", "seed=1", "--engine", "rpc"), "expected tester, anvil or revm"),
+        (("benchmark", "{study}", "--engine", "rpc"), "expected tester, anvil or revm"),
+    ],
+)
+def test_an_engine_that_does_not_fit_is_one_line_exit_2(study, tmp_path, command, said):
+    done = rwa_sim(*(word.format(study=study) for word in command), "--out", str(tmp_path / "out"))
+
+    assert done.returncode == 2
+    assert "--engine: expected" in done.stderr and said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 rwa-sim
 ├── --help                            instant, without a heavy import
+├── sweep                             imports no chain for a study
 ├── run, good input                   exit 0; --json is JSON; same seed, same bytes; other seed, other bytes
 ├── run, bad input                    exit 2, one line on stderr that names file and key, no output folder
 ├── run, a failing run                exit 1 or 2, the previous output stays whole
@@ -43,6 +44,21 @@ def test_help_is_instant_because_heavy_imports_are_lazy():
     heavy = ["web3", "eth_tester", "QuantLib", "plotly", "duckdb", "pydantic", "eth_account", "numpy"]
     listed = subprocess.run([sys.executable, "-c", probe, *heavy], capture_output=True, text=True, check=True)
     assert listed.stdout.strip() == "[]"
+
+
+def test_a_sweep_of_a_study_imports_no_chain(tmp_path):
+    probe = (
+        "import sys\nfrom rwa_sim.cli import app\n"
+        "try: app(['sweep', 'default', '--grid', 'market.days=1', '--grid', 'seeds=1', '--out', sys.argv[1], "
+        "'--processes', '1', '--json'])\n"
+        "except SystemExit as done: code = done.code\n"
+        "print(code, [m for m in sys.modules if m.startswith('rwa_sim.chain') or m in ('web3', 'eth_account')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, str(tmp_path / "out")], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "0 []"
 
 
 def test_version_is_printed():

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from .conftest import ROOT
+from .conftest import ROOT, rwa_sim
 
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -102,6 +102,27 @@ def test_the_documented_configurations_are_accepted(tmp_path):
         settings = read_settings(tmp_path / "config.toml", model)
         assert len(settings.periods.schedule()) == 365
         assert settings.feed.feed_config().quorum in (1, 3)
+
+
+def test_the_documented_bench_commands_are_those_that_run(tmp_path):
+    page = (ROOT / "docs" / "bench.md").read_text("utf-8")
+    quick, full = re.findall(r"^rwa-sim (.*)$", page, re.MULTILINE)
+    assert f"rwa-sim {full}" in (ROOT / "Makefile").read_text("utf-8")
+
+    done = rwa_sim(*quick.split(), cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results" / "bench.jsonl").read_text("utf-8").count("\n") == 1
+    for name in ("bench.html", "bench.md", "bench.json"):
+        assert f"`{name}`" in page and (tmp_path / "out" / "bench" / name).is_file()
+
+
+def test_every_row_of_the_bench_is_documented():
+    from rwa_sim.bench.rows import ROWS
+
+    page = (ROOT / "docs" / "bench.md").read_text("utf-8")
+    for row in ROWS:
+        assert re.search(rf"^\|[^|]*`{row.key}`", page, re.MULTILINE), row.key
 
 
 def test_every_documented_oracle_command_exists():

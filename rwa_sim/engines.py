@@ -24,13 +24,24 @@ class EngineName(StrEnum):
     RPC = "rpc"
 
 
-def open_engine(name: EngineName, seed: int, network: Path | None = None) -> Engine:
+def require_own_chain(name: EngineName, where: str, why: str) -> None:
+    """Refuse `rpc`, whose chain others share and which is never fresh.
+
+    Raises:
+        InputError: it is `rpc`; says why the command needs more.
+    """
+    if name is EngineName.RPC:
+        raise InputError(where=where, key="--engine", expected=f"tester, anvil or revm: {why}", got=name)
+
+
+def open_engine(name: EngineName, seed: int, network: Path | None = None, *, history: bool = True) -> Engine:
     """An engine of that name, fresh but for `rpc`; close it, or use it as a context.
 
     Args:
         name: which.
         seed: of the accounts; `rpc` takes them from the network file's key instead.
         network: the network file, for `rpc` and for nothing else.
+        history: states of past blocks are needed; without them `anvil` is faster.
 
     Raises:
         InputError: a network file without `rpc` or the other way round, or one that cannot be used.
@@ -47,7 +58,7 @@ def open_engine(name: EngineName, seed: int, network: Path | None = None) -> Eng
     if name is EngineName.ANVIL:
         from rwa_sim.chain.anvil import AnvilEngine
 
-        return AnvilEngine(seed)
+        return AnvilEngine(seed, history=history)
     if name is EngineName.REVM:
         from rwa_sim.chain.revm import RevmEngine
 

@@ -1,0 +1,6 @@
+"""Every row of the bench, bases before what is compared to them. A further row is a file here and a line below."""
+
+from rwa_sim.bench.row import Row
+from rwa_sim.bench.rows import dvp, sweep
+
+ROWS: tuple[Row, ...] = (*dvp.ROWS, sweep.ROW)
