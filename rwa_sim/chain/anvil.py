@@ -46,7 +46,7 @@ class AnvilEngine(NodeEngine):
         genesis_s: second of block 0.
         state: file the state is kept in.
         port: to listen on; 0 is a free one.
-        history: keep the state of every block, which reading at past blocks and rolling back need; it costs time.
+        history: keep the state of every block, which rolling back and the data of a refusal need; it costs time.
 
     Raises:
         EnvironmentFault: there is no Anvil binary.
@@ -76,7 +76,9 @@ class AnvilEngine(NodeEngine):
     ) -> None:
         super().__init__(seeded(seed))
         self._genesis_s, self._state, self._history = genesis_s, state, history
-        self.capabilities = replace(self.capabilities, persistent_state=state is not None)
+        self.capabilities = replace(
+            self.capabilities, persistent_state=state is not None, revert_data=history
+        )
         self._process = self._start(port)
         try:
             self.port = _wait_for_port(self._process)

@@ -80,4 +80,5 @@ class NodeEngine(SigningEngine):
             raise NodeUnreachable(
                 f"engine {self.name} at {shown(self._node.url)}: expected a receipt for {missing[0]}, got none"
             )
-        return [self._node.receipt_of(raw, timestamp_s=self._head.timestamp_s) for raw in found]
+        traced, timestamp_s = self.capabilities.revert_data, self._head.timestamp_s
+        return [self._node.receipt_of(raw, timestamp_s=timestamp_s, traced=traced) for raw in found]

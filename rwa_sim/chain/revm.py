@@ -81,6 +81,11 @@ class RevmEngine(SigningEngine):
         """The last block."""
         return self._head
 
+    @property
+    def world(self) -> World:
+        """The instance beneath, for measuring it alone."""
+        return self._world
+
     def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
         """Execute the transactions as one block; if one cannot begin, none has happened."""
         if self._world.gas_executed >= self._most_gas:

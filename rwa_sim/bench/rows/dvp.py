@@ -90,17 +90,23 @@ def on_engine(
     return open_row
 
 
-@contextmanager
-def open_blocks(size: Size) -> Iterator[Meter]:
-    """The market on revm, many trades a block."""
-    with open_engine(EngineName.REVM, SEED) as engine:
-        market = EngineMarket(engine)
+def in_blocks(
+    name: EngineName, sizes: tuple[Sequence[int], Sequence[int]]
+) -> Callable[[Size], AbstractContextManager[Meter]]:
+    """The market on an engine, many trades a block, a transaction for each."""
 
-        def settle(first: int, count: int) -> None:
-            for start in range(first, first + count, BLOCK):
-                market.settle_block(start, min(BLOCK, first + count - start))
+    @contextmanager
+    def open_row(size: Size) -> Iterator[Meter]:
+        with open_engine(name, SEED, history=False) as engine:
+            market = EngineMarket(engine)
 
-        yield meter_of(settle, size.pick(4 * BLOCK, 100), size.pick((1, 10, 100, 1_000), (1, 10)))
+            def settle(first: int, count: int) -> None:
+                for start in range(first, first + count, BLOCK):
+                    market.settle_block(start, min(BLOCK, first + count - start))
+
+            yield meter_of(settle, size.pick(4 * BLOCK, 100), size.pick(*sizes))
+
+    return open_row
 
 
 ROWS = (
@@ -139,13 +145,19 @@ ROWS = (
         base=BASE,
         seed=SEED,
     ),
-    Row(
-        key="revm-blocks",
-        title=f"engine revm, {BLOCK} a block",
-        unit=UNIT,
-        definition=f"As before, {BLOCK} trades signed, encoded, mined in one block and read from their events.",
-        open=open_blocks,
-        base=BASE,
-        seed=SEED,
+    *(
+        Row(
+            key=f"{name}-blocks",
+            title=f"engine {name}, {BLOCK} a block",
+            unit=UNIT,
+            definition=(
+                f"As before, {BLOCK} trades signed, encoded, mined in one block and read from their receipts; "
+                "a transaction for each trade."
+            ),
+            open=in_blocks(name, ((1, 10, 100, 1_000), (1, 10))),
+            base=BASE,
+            seed=SEED,
+        )
+        for name in (EngineName.ANVIL, EngineName.REVM)
     ),
 )

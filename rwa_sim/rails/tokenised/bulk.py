@@ -145,18 +145,28 @@ class BulkSettlement:
 
     def _signed(self, places: Sequence[int]) -> tuple[list[bytes], bytes]:
         """Ids of these trades, and the call that settles each that can, signed by both parties."""
-        stage, tape = self._stage, self._market.tape
-        words = self._words(np.array(places, np.int64))
-        digests = bulk.digests(words, stage.engine.chain_id, stage.deal.dvp.address)
-        accounts = self._accounts
-        signed = bulk.signatures(
-            digests,
+        rows = np.array(places, np.int64)
+        words = self.words(rows)
+        ids = self._ids(words)
+        return ids, bulk.signed_calldata(self._selectors["settleEach"], words, self._both(rows, ids))
+
+    def sign(self, places: Ints, words: bulk.Bytes) -> bulk.Bytes:
+        """Both parties' signatures over the words of these trades, (n, 2, 65)."""
+        return self._both(places, self._ids(words))
+
+    def _ids(self, words: bulk.Bytes) -> list[bytes]:
+        return bulk.digests(words, self._stage.engine.chain_id, self._stage.deal.dvp.address)
+
+    def _both(self, places: Ints, ids: Sequence[bytes]) -> bulk.Bytes:
+        tape, accounts = self._market.tape, self._accounts
+        return bulk.signatures(
+            ids,
             [accounts[party] for party in tape.seller[places].tolist()],
             [accounts[party] for party in tape.buyer[places].tolist()],
         )
-        return digests, bulk.signed_calldata(self._selectors["settleEach"], words, signed)
 
-    def _words(self, places: Ints) -> bulk.Bytes:
+    def words(self, places: Ints) -> bulk.Bytes:
+        """Instructions of these trades as the book reads them, (n, 12, 32)."""
         tape = self._market.tape
         first_bond = len(self._accounts)
         executed_s = tape.executed_at_s[places]
@@ -184,7 +194,7 @@ class BulkSettlement:
         transactions = []
         while len(self._ripe) >= bulk.MAX_BATCH:
             places, self._ripe = self._ripe[: bulk.MAX_BATCH], self._ripe[bulk.MAX_BATCH :]
-            data = bulk.terms_calldata(self._selectors["purge"], self._words(np.array(places, np.int64)))
+            data = bulk.terms_calldata(self._selectors["purge"], self.words(np.array(places, np.int64)))
             transactions.append(self._transaction(data, GAS_OF_CALL + PURGE_GAS_OF_TRADE * len(places)))
             self.executed.purged += len(places)
         return transactions
