@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from eth_abi.abi import encode
-from eth_account import Account as EthAccount
 from eth_utils.crypto import keccak
 
 from rwa_sim.chain.engine import Account
+from rwa_sim.chain.transactions import sign_for_contract
 
 DOCUMENT_TYPE = "Document(bytes32 name,bytes32 contentHash)"
 DOSSIER_TYPE = (
@@ -136,7 +136,7 @@ def reserve_struct_hash(count: ReserveCount) -> bytes:
 def sign_by(signers: Iterable[Account], digest: bytes) -> list[bytes]:
     """65-byte signatures r || s || v, in the ascending order of signer that the contracts ask for."""
     ordered = sorted(signers, key=lambda signer: int(signer.address, 16))
-    return [bytes(EthAccount.unsafe_sign_hash(digest, signer.key).signature) for signer in ordered]
+    return [sign_for_contract(digest, signer.key) for signer in ordered]
 
 
 def _typed(name: str, chain_id: int, contract: str, struct_hash: bytes) -> bytes:

@@ -18,7 +18,7 @@ from eth_abi.abi import encode
 from rwa_sim.chain.codec import ValuesEncoder
 from rwa_sim.chain.engine import Account
 from rwa_sim.chain.hashing import keccak
-from rwa_sim.chain.transactions import RECOVERY_OFFSET, sign_digest
+from rwa_sim.chain.transactions import sign_for_contract
 
 INSTRUCTION_TYPE = (
     "Instruction(bytes32 tradeId,address bond,address cash,address seller,address buyer,uint128 units,"
@@ -125,7 +125,7 @@ def instruction_digest(instruction: Instruction, chain_id: int, dvp: str) -> byt
 
 def sign_instruction(instruction: Instruction, chain_id: int, dvp: str, party: Account) -> bytes:
     """The party's 65-byte signature r || s || v."""
-    return _sign(instruction_digest(instruction, chain_id, dvp), party)
+    return sign_for_contract(instruction_digest(instruction, chain_id, dvp), party.key)
 
 
 def multi_leg_digest(instruction: MultiLeg, chain_id: int, book: str) -> bytes:
@@ -144,7 +144,7 @@ def multi_leg_digest(instruction: MultiLeg, chain_id: int, book: str) -> bytes:
 
 def sign_multi_leg(instruction: MultiLeg, chain_id: int, book: str, party: Account) -> bytes:
     """The giver's 65-byte signature r || s || v."""
-    return _sign(multi_leg_digest(instruction, chain_id, book), party)
+    return sign_for_contract(multi_leg_digest(instruction, chain_id, book), party.key)
 
 
 def givers_of(instruction: MultiLeg) -> tuple[str, ...]:
@@ -172,11 +172,6 @@ def build_cycle(instructions: Sequence[Instruction]) -> Cycle:
 
 def _ascending(addresses: chain[str]) -> tuple[str, ...]:
     return tuple(sorted(set(addresses), key=lambda address: int(address, 16)))
-
-
-def _sign(digest: bytes, party: Account) -> bytes:
-    signature = sign_digest(digest, party.key)
-    return signature[:64] + bytes((signature[64] + RECOVERY_OFFSET,))
 
 
 @cache

@@ -6,12 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Self
 
-from eth_account import Account as EthAccount
 from eth_utils.crypto import keccak
 
 from rwa_sim.chain.capabilities import Capabilities
 from rwa_sim.chain.engine import CHAIN_ID, MAX_FEE_WEI, Account, Head, Receipt, Transaction
-from rwa_sim.chain.transactions import sign_transaction
+from rwa_sim.chain.transactions import address_of, sign_transaction
 
 FAUCET_LABEL = "faucet"
 GRANT_WEI = 10**21
@@ -23,7 +22,7 @@ Keyring = Callable[[str], Account]
 def derive_account(seed: int, label: str) -> Account:
     """The account of a label under a seed. For simulation only: anyone who knows the seed has the key."""
     key = keccak(text=f"rwa-sim account {seed} {label}")
-    return Account(label=label, address=EthAccount.from_key(key).address, key=key)
+    return Account(label=label, address=address_of(key), key=key)
 
 
 def seeded(seed: int) -> Keyring:
@@ -36,7 +35,7 @@ def derived_from(secret: bytes) -> Keyring:
 
     def account(label: str) -> Account:
         key = secret if label == FAUCET_LABEL else keccak(b"rwa-sim account " + secret + label.encode())
-        return Account(label=label, address=EthAccount.from_key(key).address, key=key)
+        return Account(label=label, address=address_of(key), key=key)
 
     return account
 

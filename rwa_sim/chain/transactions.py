@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from coincurve import PrivateKey
 
+from rwa_sim.chain.codec import checksum
 from rwa_sim.chain.hashing import keccak
 
 DYNAMIC_FEE = b"\x02"
@@ -56,6 +57,17 @@ def sign_transaction(
 def sign_digest(digest: bytes, key: bytes) -> bytes:
     """65 bytes r || s || parity (0 or 1) over a digest."""
     return bytes(_secret(key).sign_recoverable(digest, hasher=None))
+
+
+def sign_for_contract(digest: bytes, key: bytes) -> bytes:
+    """65 bytes r || s || v (27 or 28) over a digest, as contracts recover it."""
+    signature = sign_digest(digest, key)
+    return signature[:64] + bytes((signature[64] + RECOVERY_OFFSET,))
+
+
+def address_of(key: bytes) -> str:
+    """The address a private key signs for."""
+    return checksum(keccak(_secret(key).public_key.format(compressed=False)[1:])[12:])
 
 
 def hash_of(raw: bytes) -> str:

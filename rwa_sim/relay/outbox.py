@@ -14,13 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from eth_account import Account as EthAccount
 from eth_utils.crypto import keccak
 
 from oracles.node.journal import Journal
 from oracles.node.messages import from_json, to_json
 from oracles.schema import BORDER
 from rwa_sim.chain.engine import MAX_FEE_WEI, Account
+from rwa_sim.chain.transactions import sign_transaction
 from rwa_sim.errors import EnvironmentFault
 
 
@@ -97,23 +97,18 @@ class Outbox:
     def send(self, purpose: str, to: str, data: bytes, *, gas: int) -> Sent:
         """Sign, write down, send. Everything sent before must have been taken, see `settle`."""
         nonce = self._first + len(self.sent)
-        signed = EthAccount.sign_transaction(
-            {
-                "type": 2,
-                "chainId": self._chain_id,
-                "nonce": nonce,
-                "gas": gas,
-                "maxFeePerGas": MAX_FEE_WEI,
-                "maxPriorityFeePerGas": 0,
-                "value": 0,
-                "to": to,
-                "data": data,
-            },
+        raw = sign_transaction(
             self._account.key,
+            chain_id=self._chain_id,
+            nonce=nonce,
+            priority_fee_wei=0,
+            max_fee_wei=MAX_FEE_WEI,
+            gas=gas,
+            to=to,
+            value_wei=0,
+            data=data,
         )
-        sent = Sent(
-            sender=self._account.address, nonce=nonce, purpose=purpose, raw=bytes(signed.raw_transaction)
-        )
+        sent = Sent(sender=self._account.address, nonce=nonce, purpose=purpose, raw=raw)
         key = f"tx:{sent.sender}:{nonce}"
         self._journal.append("tx", to_json(sent), key=key, durable=True)
         self.sent.append(sent)

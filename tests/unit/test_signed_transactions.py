@@ -12,7 +12,13 @@ from eth_utils.address import to_checksum_address
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rwa_sim.chain.transactions import created_address, hash_of, sign_transaction
+from rwa_sim.chain.transactions import (
+    address_of,
+    created_address,
+    hash_of,
+    sign_for_contract,
+    sign_transaction,
+)
 
 SMALL = st.integers(0, 2**64)
 KEYS = st.integers(1, 2**255).map(lambda n: n.to_bytes(32, "big"))
@@ -65,3 +71,9 @@ def test_a_creation_goes_where_sender_and_nonce_say():
         "f778b86fa74e846c4f0a1fbd1335fe81c00a0c91",
         "fffd933a0bc612844eaf0c6fe3e5b8e9b6c1d19c",
     ]
+
+
+@given(KEYS, st.binary(min_size=32, max_size=32))
+def test_an_address_and_a_signature_for_a_contract_are_those_of_the_library(key, digest):
+    assert address_of(key) == Account.from_key(key).address
+    assert sign_for_contract(digest, key) == bytes(Account.unsafe_sign_hash(digest, key).signature)
