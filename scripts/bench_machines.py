@@ -1,16 +1,19 @@
 """Steps per second of the state machines on `revm`, as a ratio to `tester` in the same run.
 
     python scripts/bench_machines.py [--rounds 5] [--json]
+    python scripts/bench_machines.py --profile
 
 A step is a rule executed, its signatures and blocks, and every invariant compared after it. Both engines take the same
 steps (Hypothesis draws alike for each, and what was tried and taken is compared), in interleaved rounds; deployment is
-not counted. What limits revm is in docs/engines.md.
+not counted. `--profile` says where the time goes on revm.
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
 import json
+import pstats
 import statistics
 import time
 from typing import Any
@@ -25,6 +28,13 @@ MACHINES: dict[str, tuple[type[CampaignMachine], int, int]] = {  # with runs, an
     "reports": (FeedMachine, 4, 50),
 }
 ENGINES = ("tester", "revm")
+PARTS = {  # what a function of this file and name has below it; the parts overlap
+    "drawing the steps": ("conjecture/data.py", "draw"),
+    "sending: signatures, blocks, refusals": ("chain/contract.py", "send"),
+    "invariants and the reading for them": ("hypothesis/stateful.py", "check_invariants"),
+    "the virtual machine": ("", "<method 'message_call' of 'builtins.EVM' objects>"),
+}
+PROFILED_RUNS = 100
 
 
 def measure(rounds: int) -> dict[str, Any]:
@@ -64,12 +74,41 @@ def measure(rounds: int) -> dict[str, Any]:
     }
 
 
+def shares(machine: type[CampaignMachine], length: int) -> dict[str, float]:
+    """Share of the time on revm by part of the work; under the profiler, which weighs Python heavier."""
+    profile = cProfile.Profile()
+    with open_chain("revm") as chain:
+        campaign = Campaign(machine, chain)
+        profile.runcall(campaign.run, PROFILED_RUNS, length)
+    stats: dict[tuple[str, int, str], Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    whole = max(entry[3] for entry in stats.values())
+    return {
+        part: max(
+            (
+                entry[3] / whole
+                for (path, _, name), entry in stats.items()
+                if path.endswith(file) and name == function
+            ),
+            default=0.0,
+        )
+        for part, (file, function) in PARTS.items()
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    parser.add_argument(
+        "--profile", action="store_true", help="where the time goes on revm, in place of rates"
+    )
     options = parser.parse_args()
 
+    if options.profile:
+        for name, (machine, _, length) in MACHINES.items():
+            for part, share in shares(machine, length).items():
+                print(f"{name:8} {part:40} {share:4.0%}")
+        return
     measured = measure(options.rounds)
     if options.json:
         print(json.dumps(measured, indent=2))
