@@ -12,6 +12,7 @@
     │   ├── NodeUnreachable           a chain node does not answer
     │   ├── ClusterUnreachable        no scheduler answers, or it has no workers
     │   ├── TransactionRefused        a node did not take a transaction into a block
+    │   ├── OutputUnwritable          the disk is full, or an output cannot be written for another reason
     │   └── ExtraMissing              an optional package is not installed
     ├── Reverted                      a contract refused; decoded name and fields (exit 1)
     ├── OracleRefusal                 no report; its leaves are in `oracles.errors` (exit 1)
@@ -137,6 +138,19 @@ class ClusterUnreachable(EnvironmentFault):
 
 class TransactionRefused(EnvironmentFault):
     """A node did not take a transaction into a block: no gas money, a wrong nonce, too little gas."""
+
+
+class OutputUnwritable(EnvironmentFault):
+    """An output could not be written; what was there before still is.
+
+    Attributes:
+        path: the output as the user named it.
+        reason: the system's own words, such as "No space left on device".
+    """
+
+    def __init__(self, *, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"{path}: expected to write it, got {reason}")
 
 
 class ExtraMissing(EnvironmentFault):

@@ -1,7 +1,8 @@
-"""Writing that loses nothing: aside first, then renamed into place."""
+"""Writing that loses nothing: aside first, then renamed into place; a full disk is one clear line."""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -9,7 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rwa_sim.errors import InputError
+from rwa_sim.errors import InputError, OutputUnwritable
+
+_REFUSALS = tuple(
+    os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+)
 
 
 def require_own_folder(out: Path, marker: str) -> None:
@@ -30,19 +35,52 @@ def require_own_folder(out: Path, marker: str) -> None:
 
 
 def write_text_atomically(path: Path, text: str) -> None:
-    """Write a UTF-8 file so that a reader sees the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    """Write a UTF-8 file so that a reader sees the old content or the new, never a part.
+
+    Raises:
+        OutputUnwritable: the system refused; the old content is still there.
+    """
+    with file_replaced_when_done(path) as aside:
+        aside.write_text(text, "utf-8")
+
+
+@contextmanager
+def file_replaced_when_done(path: Path) -> Iterator[Path]:
+    """Give a fresh file beside `path`; put it in its place only if the block succeeds.
+
+    Raises:
+        OutputUnwritable: the system refused; the old content is still there.
+    """
+    with refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        aside = Path(name)
+        try:
+            yield aside
+            umask = os.umask(0)
+            os.umask(umask)
+            aside.chmod(0o666 & ~umask)
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a UTF-8 file, whole or not at all.
+
+    Raises:
+        OutputUnwritable: the system refused; the file is as it was.
+    """
+    with refusals_named(path), path.open("ab", buffering=0) as stream:
+        size, rest = stream.tell(), memoryview((line + "\n").encode())
+        try:
+            while rest:
+                rest = rest[stream.write(rest) :]
+        except OSError:
+            stream.truncate(size)
+            raise
 
 
 def append_line(path: Path, line: str) -> None:
@@ -69,20 +107,61 @@ def folder_replaced_when_done(target: Path) -> Iterator[Path]:
     """Give a fresh folder beside `target`; put it in its place only if the block succeeds.
 
     A failed block leaves the previous `target` whole and no half-written folder behind.
+
+    Raises:
+        OutputUnwritable: the system refused.
     """
-    target = target.absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    with refusals_named(target):
+        target = target.absolute()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            fresh.chmod(0o755)
+            yield fresh
+            _put_in_place(fresh, target)
+        except BaseException:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+
+
+def _put_in_place(fresh: Path, target: Path) -> None:
+    if not target.exists():
+        fresh.replace(target)
+        return
+    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
     try:
-        fresh.chmod(0o755)
-        yield fresh
-        if target.exists():
-            old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.old."))
-            target.replace(old / "previous")
+        target.replace(old / "previous")
+        try:
             fresh.replace(target)
-            shutil.rmtree(old)
-        else:
-            fresh.replace(target)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+        except BaseException:
+            (old / "previous").replace(target)
+            raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def refusals_named(path: Path) -> Iterator[None]:
+    """What the system, or DuckDB in its name, says of a full or broken disk, as one line that names `path`.
+
+    Of nested ones the outermost names it: the inner files are beside their place, which the user did not choose.
+
+    Raises:
+        OutputUnwritable: the system refused to write.
+    """
+    try:
+        yield
+    except Exception as error:
+        reason = _refusal(error)
+        if reason is None:
+            raise
+        raise OutputUnwritable(path=str(path), reason=reason) from error
+
+
+def _refusal(error: Exception) -> str | None:
+    """The system's words, None if it is another failure. DuckDB has an exception tree of its own with them inside."""
+    if isinstance(error, OutputUnwritable):
+        return error.reason
+    if not isinstance(error, OSError) and not type(error).__module__.endswith("duckdb"):
+        return None
+    return next((words for words in _REFUSALS if words in str(error)), None)

@@ -1,17 +1,20 @@
 """Engine `anvil`: a managed Anvil process on loopback, spoken to over JSON-RPC by web3.
 
-The process gets a random free port and a random mnemonic, sends no CORS header, and lives as long as
-the engine. Transactions are signed here; the node's own accounts are never used. With a state file it
-can be killed and started again: it comes back to what the file has, which is some blocks ago.
+The process gets a random free port and a random mnemonic, sends no CORS header, and lives as long as the
+engine; on Linux it ends with this process even if that is killed. Transactions are signed here; the node's
+own accounts are never used. With a state file it can be killed and started again: it comes back to what the
+file has, which is some blocks ago.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +29,12 @@ from rwa_sim.errors import EnvironmentFault, NodeUnreachable
 
 START_TIMEOUT_S = 20
 PACKAGED = Path(__file__).parents[2] / "contracts" / "node_modules" / "@foundry-rs"
+# Asks Linux for SIGTERM (15) when the parent dies, whatever of, then becomes the program named; 1 is PR_SET_PDEATHSIG.
+_END_WITH_PARENT = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(1, 15)\n"
+    "if os.getppid() == int(sys.argv[1]): os.execv(sys.argv[2], sys.argv[2:])\n"
+)
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 
 
@@ -148,9 +157,20 @@ def _start(binary: str, genesis_s: int, port: int, more: list[str]) -> subproces
     command += ["--hardfork", "cancun", "--mnemonic-random", "--accounts", "1", "--no-mining"]
     command += ["--timestamp", str(genesis_s), "--gas-limit", str(BLOCK_GAS_LIMIT), "--order", "fifo", *more]
     try:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if not os.access(binary, os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return subprocess.Popen(
+            _ending_with_this(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
     except OSError as error:
         raise EnvironmentFault(f"engine anvil: expected {binary} to start, got {error.strerror}") from error
+
+
+def _ending_with_this(command: list[str]) -> list[str]:
+    """The command, on Linux tied to this process. "Parent" is the thread there, so only the main one ties."""
+    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
+        return command
+    return [sys.executable, "-I", "-S", "-c", _END_WITH_PARENT, str(os.getpid()), *command]
 
 
 def _wait_for_port(process: subprocess.Popen[str]) -> int:

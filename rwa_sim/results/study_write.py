@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rwa_sim import __version__
-from rwa_sim.files import folder_replaced_when_done
+from rwa_sim.files import file_replaced_when_done, folder_replaced_when_done
 from rwa_sim.results.costs import PARTS
 from rwa_sim.results.study_page import StudyReport, render_study
 from rwa_sim.study.result import StudyResult
@@ -85,12 +85,16 @@ def evidence(result: StudyResult, world: str) -> str:
 
 
 def to_parquet(source: Path, target: Path) -> None:
-    """A CSV file with a header as Parquet."""
+    """A CSV file with a header as Parquet.
+
+    Raises:
+        OutputUnwritable: the system refused; what `target` was it still is.
+    """
     import duckdb
 
-    with duckdb.connect() as connection:
+    with file_replaced_when_done(target) as aside, duckdb.connect() as connection:
         rows = connection.read_csv(str(source), header=True)
-        rows.write_parquet(str(target))
+        rows.write_parquet(str(aside))
 
 
 def _metric_rows(result: StudyResult) -> Iterator[tuple[Any, ...]]:

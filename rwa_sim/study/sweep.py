@@ -21,7 +21,7 @@ from typing import Any
 
 from rwa_sim.engines import EngineName, open_engine, require_own_chain
 from rwa_sim.errors import InputError
-from rwa_sim.files import write_text_atomically
+from rwa_sim.files import append_line, write_text_atomically
 from rwa_sim.results.metrics import Value
 from rwa_sim.scenario import LoadedScenario, load_scenario
 from rwa_sim.study.cluster import on_cluster
@@ -164,16 +164,16 @@ def run_sweep(
     Raises:
         ClusterUnreachable: the cluster does not answer, or lost all its workers.
         InputError: the folder holds another sweep, or a cell cannot be run.
+        OutputUnwritable: the disk is full; the cells that were written stay.
     """
     out.mkdir(parents=True, exist_ok=True)
     done = _read_done(out / CELLS, {cell.name: cell for cell in cells})
     missing = [cell for cell in cells if cell.name not in done]
     progress("cells", len(done), len(cells))
     pool = on_cluster(scheduler) if scheduler and missing else workers(processes)
-    with (out / CELLS).open("a", encoding="utf-8") as stream, pool as run_all:
+    with pool as run_all:
         for result in run_all(run_cell, missing):
-            stream.write(_line(result) + "\n")
-            stream.flush()
+            append_line(out / CELLS, _line(result))
             done[result.cell.name] = result
             progress("cells", len(done), len(cells))
     results = [done[cell.name] for cell in cells]

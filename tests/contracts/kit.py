@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from oracles.config import FeedConfig
@@ -333,7 +334,10 @@ def attest(
 ) -> list[bytes]:
     """Signatures of these nodes (the first three unless named), in the order named."""
     digest = report_digest(replace(market.feed_config, **config), report)
-    return [SecretKey(node.key).sign(digest) for node in (market.nodes[:3] if signers is None else signers)]
+    return [_secret_key(node.key).sign(digest) for node in (market.nodes[:3] if signers is None else signers)]
+
+
+_secret_key = cache(SecretKey)  # a key works out its address, which costs more than a signature
 
 
 def transmit(

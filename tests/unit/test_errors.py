@@ -10,7 +10,7 @@ import pickle
 
 import pytest
 
-from rwa_sim.errors import CalendarYearMissing, InputError, Reverted, UnknownName
+from rwa_sim.errors import CalendarYearMissing, InputError, OutputUnwritable, Reverted, UnknownName
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,7 @@ from rwa_sim.errors import CalendarYearMissing, InputError, Reverted, UnknownNam
         InputError(where="a.toml", key="b", expected="c", got="d"),
         UnknownName(where="a", key="b", got="c", known=("x", "y")),
         CalendarYearMissing(calendar="HK", year=2050, first_year=2004, last_year=2026),
+        OutputUnwritable(path="out", reason="No space left on device"),
         Reverted("WrongStatus", {"id": b"\x01", "actual": 2}),
     ],
     ids=lambda error: type(error).__name__,

@@ -7,10 +7,13 @@ files           write aside, then rename
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -18,6 +21,7 @@ import pytest
 
 from rwa_sim.domain.money import usd6_from_decimal, usd_text
 from rwa_sim.domain.records import SettlementRecord, SettlementStatus
+from rwa_sim.errors import OutputUnwritable
 from rwa_sim.files import folder_replaced_when_done, write_text_atomically
 from rwa_sim.rails.columns import settlement_of
 from rwa_sim.rails.tape import Instrument, TapeTerms, allot, generate_tape
@@ -275,6 +279,26 @@ def test_a_failed_write_leaves_the_old_folder_and_nothing_else(tmp_path):
         raise RuntimeError
 
     assert (target / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    target = tmp_path / "out"
+    with folder_replaced_when_done(target) as folder:
+        (folder / "a").write_text("old")
+    rename = Path.replace
+
+    def refuse(self: Path, place: Path) -> Path:
+        if place == target and (self / "b").exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return rename(self, place)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(OutputUnwritable) as refused, folder_replaced_when_done(target) as folder:
+        (folder / "b").write_text("new")
+
+    assert str(refused.value) == f"{target}: expected to write it, got No space left on device"
+    assert [path.name for path in target.iterdir()] == ["a"]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
