@@ -68,38 +68,39 @@ def file_replaced_when_done(path: Path) -> Iterator[Path]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line to a UTF-8 file, whole or not at all.
+    """Add a line to a UTF-8 file, whole or not at all, and never among the lines of another process.
+
+    A last line that somebody else cut off stays as it is; the new one begins after it.
 
     Raises:
         OutputUnwritable: the system refused; the file is as it was.
     """
-    with refusals_named(path), path.open("ab", buffering=0) as stream:
-        size, rest = stream.tell(), memoryview((line + "\n").encode())
+    with refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
-            while rest:
-                rest = rest[stream.write(rest) :]
-        except OSError:
-            stream.truncate(size)
-            raise
+            _lock(handle)
+            size = os.fstat(handle).st_size
+            whole = size == 0 or os.pread(handle, 1, size - 1) == b"\n"
+            rest = (("" if whole else "\n") + line + "\n").encode()
+            try:
+                while rest:
+                    rest = rest[os.write(handle, rest) :]
+                os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, size)
+                raise
+        finally:
+            os.close(handle)
 
 
-def append_line(path: Path, line: str) -> None:
-    """Append one line to a UTF-8 file, under a lock, so that lines of several processes never mix.
-
-    A last line that was cut off stays as it is; the new one begins after it.
-    """
-    import fcntl  # which not every system has, and nothing else here needs
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+def _lock(handle: int) -> None:
+    """Wait until no other process writes; it ends when the file is closed."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)  # ends when the file is closed
-        size = os.fstat(handle).st_size
-        whole = size == 0 or os.pread(handle, 1, size - 1) == b"\n"
-        os.write(handle, (("" if whole else "\n") + line + "\n").encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        import fcntl
+    except ImportError:  # a system without: its lines are whole as long as one process writes
+        return
+    fcntl.flock(handle, fcntl.LOCK_EX)
 
 
 @contextmanager

@@ -34,6 +34,7 @@ class _Mark:
     checkpoint: Any
     head: Head
     used: dict[str, int]
+    gas_executed: int
 
 
 class RevmEngine(SigningEngine):
@@ -118,7 +119,10 @@ class RevmEngine(SigningEngine):
         """Mark the last block."""
         self._marks_made += 1
         name = str(self._marks_made)
-        self._marks[name] = _Mark(self._world, self._world.evm.snapshot(), self._head, dict(self._used))
+        world = self._world
+        self._marks[name] = _Mark(
+            world, world.evm.snapshot(), self._head, dict(self._used), world.gas_executed
+        )
         return self._marked(name)
 
     def revert(self, snapshot: str) -> None:
@@ -130,6 +134,7 @@ class RevmEngine(SigningEngine):
                 break
             last.world.evm.commit()  # later marks are used up with it; pyrevm counts them as depth
         mark.world.evm.revert(mark.checkpoint)
+        mark.world.gas_executed = mark.gas_executed
         self._world, self._head, self._used = mark.world, mark.head, mark.used
         self._world.enter(self._head)
         self._forget_after(snapshot)

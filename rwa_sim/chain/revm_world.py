@@ -104,8 +104,8 @@ class World:
             return self._failed(str(error))
         finally:
             self.evm.reset_transient_storage()  # it lasts for one transaction, and the journal knows no end of one
-        result = self.evm.result
-        self.gas_executed += result.gas_used
+            result = self.evm.result
+            self.gas_executed += result.gas_used if result else 0
         return Outcome(ok=True, data=output, gas_used=result.gas_used, logs=result.logs)
 
     def peek(self, sender: str, to: str, data: bytes, gas: int) -> tuple[bool, bytes]:
@@ -116,9 +116,7 @@ class World:
         """
         mark = self.evm.snapshot()
         try:
-            output = self.evm.message_call(sender, to, calldata=data, gas=gas)
-            self.gas_executed += self.evm.result.gas_used
-            return True, output
+            return True, self.evm.message_call(sender, to, calldata=data, gas=gas)
         except RuntimeError as error:
             return False, self._failed(str(error)).data
         finally:
@@ -174,7 +172,6 @@ class World:
             raise Refused(text)
         reverted = _REVERTED.fullmatch(text)
         data = bytes.fromhex(reverted[1]) if reverted else b""
-        self.gas_executed += result.gas_used
         return Outcome(ok=False, data=data, gas_used=result.gas_used, logs=[])
 
 

@@ -8,6 +8,7 @@ revm
 ├── memory                               flat over thousands of transactions (and 200,000: make soak)
 ├── marks
 │   ├── across an emptied journal        go back to the instance they were made in
+│   ├── again and again                  keep their instance
 │   ├── an outer one                     uses up those made since
 │   └── thousands in turn                never run into the depth of calls
 ├── transient storage                    ends with its transaction, though the journal does not
@@ -149,6 +150,22 @@ def test_a_mark_survives_an_emptied_journal():
         for _ in range(10):
             cash.send("mint", admin.address, 1, sender=admin)
         assert cash.call("balanceOf", admin.address) == 15
+
+
+def test_going_back_again_and_again_makes_no_new_instance():
+    with RevmEngine(seed=1, most_gas=3_000_000) as engine:
+        cash, admin = deploy_cash(engine), engine.account("admin")
+        engine._world = opened = engine._world.settled(in_place=True)
+        mark = engine.snapshot()
+        for _ in range(30):
+            for _ in range(3):
+                cash.send("mint", admin.address, 1, sender=admin)
+            cash.call("totalSupply")
+            engine.revert(mark)
+            mark = engine.snapshot()
+            assert engine._world is opened
+
+        assert cash.call("totalSupply") == 0
 
 
 def test_going_back_to_an_outer_mark_uses_up_the_inner_ones(revm):

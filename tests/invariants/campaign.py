@@ -18,8 +18,6 @@ from rwa_sim.chain.engine import Engine
 from rwa_sim.chain.revm import RevmEngine
 from rwa_sim.chain.tester import TesterEngine
 
-NO_MOVE = 2**63  # transactions: going back to the mark empties revm's journal, so its state need not move
-
 
 class Campaign:
     """What all runs of a machine share.
@@ -92,7 +90,7 @@ class CampaignMachine(RuleBasedStateMachine):
 
 def open_chain(engine: str, seed: int = 5) -> Engine:
     """A fresh engine of that name."""
-    return RevmEngine(seed, most_transactions=NO_MOVE) if engine == "revm" else TesterEngine(seed)
+    return RevmEngine(seed) if engine == "revm" else TesterEngine(seed)
 
 
 def run_campaign(

@@ -252,6 +252,7 @@ class SettlementMachine(CampaignMachine):
         standing = self.trades[terms]
         rungs = (
             (standing.status in (SETTLED, CANCELLED), "WrongStatus"),
+            (standing.status is NONE and self.market.now_s + 1 > terms.deadline, "Expired"),
             (by == "stranger", "NotParty"),
             (by in standing.cancelled_by, "AlreadyDone"),
         )
@@ -261,6 +262,23 @@ class SettlementMachine(CampaignMachine):
             standing.cancelled_by.add(by)
             if standing.status is NONE or len(standing.cancelled_by) == 2:
                 self._model_ends(terms)
+
+    @precondition(lambda self: self.trades)
+    @rule(pick=picks)
+    def purge(self, pick):
+        """A settled trade's entry is freed after its deadline; afterwards the book knows nothing of it."""
+        terms = self._any(pick, SETTLED)
+        standing = self.trades[terms]
+        if standing.status is SETTLED and pick % 4:
+            self.market.chain.submit([], max(terms.deadline, self.market.now_s + 1))
+        rungs = (
+            (standing.status is not SETTLED, "WrongStatus"),
+            (self.market.now_s + 1 <= terms.deadline, "NotExpired"),
+        )
+        expected = first_of(rungs)
+        self._attempt("purge", expected, "purge", [terms], by=self.market.stranger)
+        if expected is None:
+            self.trades[terms] = Standing()
 
     @rule(seconds=st.sampled_from([1, 1, WINDOW_S // 2, WINDOW_S + 1]))
     def let_time_pass(self, seconds):
@@ -546,6 +564,7 @@ RULES = (
     "settle_at_the_deadline",
     "settle_twice",
     "cancel",
+    "purge",
     "let_time_pass",
     "block_or_unblock",
     "approve_or_revoke",

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rwa_sim.bench.apart import OncePerRound
 from rwa_sim.bench.row import Better, Meter, Of, Row, Series, Size, Target
-from rwa_sim.errors import ExtraMissing, ResultFailed
+from rwa_sim.chain.revm import RevmEngine
+from rwa_sim.errors import ResultFailed
 
 COLLECT_S = 600
 WHAT = (
@@ -75,10 +76,7 @@ def measured(value: Callable[[Settled], float]) -> Callable[[Size], AbstractCont
 
     @contextmanager
     def open_row(size: Size) -> Iterator[Meter]:
-        try:
-            import pyrevm  # noqa: F401
-        except ImportError:
-            raise ExtraMissing(package="pyrevm", extra="revm", purpose="a million trades") from None
+        RevmEngine().close()  # says what this machine lacks for it
         trades = size.pick(1_000_000, 2_000)
         yield Meter(
             measure=lambda number: value(_settled(number, trades)),
