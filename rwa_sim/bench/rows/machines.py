@@ -65,8 +65,8 @@ ROWS = tuple(
         title=f"state machine of {name} on revm",
         unit="x tester",
         definition=(
-            f"Steps a second of the tests' state machine of {name} on revm over those on tester, in the same round: the "
-            "same steps, each with its signatures and blocks, and every invariant compared after it."
+            f"Steps a second of the tests' state machine of {name} on revm over those on tester, in the same round: "
+            "the same steps, each with its signatures and blocks, and every invariant compared after it."
         ),
         open=machine(name),
         target=Target(of=Of.VALUE, at_least=20),

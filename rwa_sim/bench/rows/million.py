@@ -71,21 +71,21 @@ def settle_tape(trades: int) -> Settled:
 _settled: OncePerRound[Settled] = OncePerRound(settle_tape)
 
 
-def measured(value: Callable[[Settled], float]) -> Callable[[Size], AbstractContextManager[Meter]]:
-    """A row that says one thing of the run."""
+def measured(
+    value: Callable[[Settled], float], *, drawn: bool = False
+) -> Callable[[Size], AbstractContextManager[Meter]]:
+    """A row that says one thing of the run; one of them draws the figure."""
 
     @contextmanager
     def open_row(size: Size) -> Iterator[Meter]:
         RevmEngine().close()  # says what this machine lacks for it
         trades = size.pick(1_000_000, 2_000)
-        yield Meter(
-            measure=lambda number: value(_settled(number, trades)),
-            series=lambda: Series(
-                size="trades attempted",
-                cost="MB resident",
-                points=tuple((done, held / 1e6) for done, held in _settled(1, trades).memory if done),
-            ),
-        )
+
+        def series() -> Series:
+            points = tuple((float(done), held / 1e6) for done, held in _settled(1, trades).memory if done)
+            return Series(size="trades attempted", cost="MB resident", points=points)
+
+        yield Meter(measure=lambda number: value(_settled(number, trades)), series=series if drawn else None)
 
     return open_row
 
@@ -105,7 +105,7 @@ ROWS = (
         title="memory over the later half of that run",
         unit="% of its mean",
         definition=f"Largest distance of resident memory from its mean over the later half of {WHAT}.",
-        open=measured(lambda run: run.spread_percent),
+        open=measured(lambda run: run.spread_percent, drawn=True),
         better=Better.LESS,
         target=Target(of=Of.VALUE, at_most=10),
         seed=20261125,
