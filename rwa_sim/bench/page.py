@@ -20,8 +20,9 @@ NOT_SHOWN = (
 
 def render_bench(report: Report) -> str:
     """The whole page as HTML."""
-    rows = [(*row_cells(result), result.row.definition) for result in report.results]
-    heads = (*HEADS[:-1], "verdict", "definition")
+    rows = [row_cells(result) for result in report.results]
+    heads = (*HEADS[:-1], "verdict")
+    definitions = [(result.row.key, result.row.definition) for result in report.results]
     figures = [
         figure_section(number, f"{cost} against {size}", _note(results), _figure(size, cost, results))
         for number, (size, cost, results) in enumerate(_shared(report.results))
@@ -38,9 +39,10 @@ def render_bench(report: Report) -> str:
             "<h1>Bench</h1>",
             f"<p>{escape(report.summary())}</p>",
             cards(machine_texts(report.machine)),
-            section("Rows", table(heads, rows, range(3, 7), [len(heads) - 1])),
+            section("Rows", table(heads, rows, range(3, 7))),
             *figures,
             *([section("Where the time goes, of targets missed", "".join(profiles))] if profiles else []),
+            section("What each row is", table(("row", "definition"), definitions)),
             section("What this bench does not show", bullets(NOT_SHOWN)),
             section("Versions", table(("package", "version"), list(report.versions.items()))),
             section("Seeds", seeds),

@@ -152,7 +152,7 @@ def _fixed_bytes(size: int) -> Encode:
     return encode
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=262_144)
 def _address(value: Any) -> bytes:
     if not isinstance(value, str) or not value.startswith("0x") or not is_address(value):
         raise Unusual(value)

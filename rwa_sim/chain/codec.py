@@ -113,7 +113,7 @@ def _integer(word: bytes) -> int:
     return int.from_bytes(word, "big")
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=262_144)
 def checksum(address: str | bytes) -> str:
     """An address, hex or 20 bytes, in its checksummed form. Source: ERC-55; `eth_utils` takes ten times as long."""
     digits = address.hex() if isinstance(address, bytes) else address[2:].lower()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from rwa_sim.chain.engine import CallResult, Head, Log, Receipt
 from rwa_sim.errors import NodeUnreachable
 
 REQUEST_TIMEOUT_S = 60
-MOST_IN_BATCH = 200  # requests in one message; a node may refuse longer ones
+MOST_IN_BATCH, MOST_BYTES = 200, 1_000_000  # requests and bytes in one message; a node may refuse more
 METHOD_NOT_FOUND, METHOD_NOT_ENABLED = -32601, -32604  # the second is Besu's
 
 
@@ -59,8 +59,7 @@ class JsonRpc:
             NodeUnreachable: no answer, or not one for each.
         """
         answers: list[dict[str, Any]] = []
-        for start in range(0, len(calls), MOST_IN_BATCH):
-            part = calls[start : start + MOST_IN_BATCH]
+        for part in _messages(calls):
             asked = [_asked(number, method, params) for number, (method, params) in enumerate(part)]
             found = self._post(asked, f"{len(part)} x {part[0][0]}")
             by_id = {entry.get("id"): entry for entry in found} if isinstance(found, list) else {}
@@ -197,6 +196,19 @@ class JsonRpc:
         span = {"fromBlock": hex(first_block), "toBlock": "latest" if last_block is None else hex(last_block)}
         found = self.rpc("eth_getLogs", [{"address": list(addresses), **span}])
         return [(int(entry["blockNumber"], 16), log_of(entry)) for entry in found]
+
+
+def _messages(calls: Sequence[tuple[str, list[Any]]]) -> Iterator[Sequence[tuple[str, list[Any]]]]:
+    """The calls in pieces that a node takes; one that is too large by itself goes alone."""
+    start, size = 0, 0
+    for place, (_, params) in enumerate(calls):
+        length = sum(len(value) for value in params if isinstance(value, str))
+        if place > start and (place - start == MOST_IN_BATCH or size + length > MOST_BYTES):
+            yield calls[start:place]
+            start, size = place, 0
+        size += length
+    if calls:
+        yield calls[start:]
 
 
 def _asked(number: int, method: str, params: list[Any]) -> dict[str, Any]:

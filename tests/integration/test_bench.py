@@ -8,6 +8,7 @@ bench
 from __future__ import annotations
 
 import json
+from html import escape
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_the_page_the_table_and_the_log_say_the_same(outcome):
     assert body.count('class="plotly-graph-div"') == len(figures)
     assert 'src="http' not in page
     for entry in document["rows"]:
-        assert entry["title"] in body
+        assert escape(entry["title"]) in body
         assert f"| {entry['key']} |" in (folder / "out" / "bench.md").read_text("utf-8")
     logged = json.loads(line)
     assert logged["size"] == "quick" and logged["versions"] == document["versions"]

@@ -114,7 +114,7 @@ ROWS = (
     ),
     Row(
         key="revm-share",
-        title="share of the virtual machine's own speed",
+        title="share of what the virtual machine alone can do",
         unit="%",
         definition=(
             "Time of the row before's transactions in the virtual machine alone (same bytecode, calldata and state, "
