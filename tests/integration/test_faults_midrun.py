@@ -5,7 +5,7 @@ rwa-sim
 ├── run --engine anvil, itself killed          the node ends with it; no output folder
 ├── run --engine rpc, another chain            one line with both numbers
 ├── run --engine rpc, operator without money   one line in the node's words
-├── run, benchmark, export on a full disk      wherever it fills up: one line, old results byte for byte, nothing beside
+├── run, benchmark, settle, export, disk full  wherever it fills up: one line, old results as they were, nothing beside
 └── sweep on a full disk                       finished cells stay, whole; the next run completes, its table is the same
 """
 
@@ -39,7 +39,9 @@ needs_proc = pytest.mark.skipif(
 )
 BLOCK = 4096  # bytes: what a file takes of a tmpfs is whole blocks
 AMPLE = 64 * 2**20
-OLD = {"manifest.json": "{}", "study.json": "{}", "export.json": "{}", "deep/table.csv": "as it was\n"}
+OLD = dict.fromkeys(("manifest.json", "study.json", "export.json", "execution.json"), "{}") | {
+    "deep/table.csv": "as it was\n"
+}
 GRID = ("--grid", "market.cash_days=0.5,1", "--grid", "market.inventory_days=1,2")
 
 
@@ -283,6 +285,16 @@ def test_a_run_on_a_full_disk_changes_nothing(tmp_path, disk, small_scenario):
 
 def test_a_benchmark_on_a_full_disk_changes_nothing(tmp_path, disk, study):
     command = ("benchmark", str(study), "--sample", "0", "--no-sensitivity", "--trades")
+    done = rwa_sim_here(*command, "--out", str(tmp_path / "whole"))
+    assert done.returncode == 0, done.stderr
+
+    for number, room in enumerate(cuts(tmp_path / "whole")):
+        fills_up(disk, command, room, has_old=number > 0)
+
+
+def test_a_settled_tape_on_a_full_disk_changes_nothing(tmp_path, disk):
+    pytest.importorskip("pyrevm")
+    command = ("settle", "--trades", "60", "--collect-s", "3600")
     done = rwa_sim_here(*command, "--out", str(tmp_path / "whole"))
     assert done.returncode == 0, done.stderr
 
