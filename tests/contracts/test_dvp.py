@@ -689,15 +689,6 @@ def test_a_cancelled_trade_never_settles_nor_is_cancelled_again(market, cancelle
     assert books(market) == before
 
 
-def test_cancel_after_the_deadline_is_still_recorded(market):
-    terms = agree(market)
-    wait_until(market.chain, terms.deadline + 1)
-
-    cancel(market, terms, market.seller)
-
-    assert trade_status(market, terms) == "Cancelled"
-
-
 def test_cancel_on_other_terms_leaves_the_trade_open(market):
     open_trade(market)
     terms = agree(market)
