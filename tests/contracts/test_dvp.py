@@ -54,7 +54,6 @@ from tests.contracts.kit import (
     trade_status,
     transfer,
     units_of,
-    wait_until,
 )
 
 ORDER_OF_SECP256K1 = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
