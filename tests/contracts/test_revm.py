@@ -161,9 +161,9 @@ def test_going_back_again_and_again_makes_no_new_instance():
             for _ in range(3):
                 cash.send("mint", admin.address, 1, sender=admin)
             cash.call("totalSupply")
+            assert engine._world is opened
             engine.revert(mark)
             mark = engine.snapshot()
-            assert engine._world is opened
 
         assert cash.call("totalSupply") == 0
 
