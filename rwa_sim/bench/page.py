@@ -11,7 +11,7 @@ from rwa_sim.bench.result import RowResult
 from rwa_sim.results.html import bullets, cards, figure_section, page, section, table
 from rwa_sim.results.plots import COLOURS, LAYOUT
 
-DECADES = 100  # largest over smallest from which an axis is logarithmic
+DECADES = 50  # largest over smallest from which an axis is logarithmic
 NOT_SHOWN = (
     "Absolute speeds of another machine: read the ratios, and those with the spread beside them.",
     "What else this machine did meanwhile: rounds are interleaved, so that it slows all rows, but not all alike.",
