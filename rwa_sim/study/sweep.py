@@ -170,13 +170,15 @@ def run_sweep(
     done = _read_done(out / CELLS, {cell.name: cell for cell in cells})
     missing = [cell for cell in cells if cell.name not in done]
     progress("cells", len(done), len(cells))
-    pool = on_cluster(scheduler) if scheduler and missing else workers(processes)
+    pool = on_cluster(scheduler) if scheduler and missing else workers(processes, in_order=False)
     with pool as run_all:
         for result in run_all(run_cell, missing):
             append_line(out / CELLS, _line(result))
             done[result.cell.name] = result
             progress("cells", len(done), len(cells))
     results = [done[cell.name] for cell in cells]
+    if missing:  # they were appended as they ended
+        write_text_atomically(out / CELLS, "".join(f"{_line(result)}\n" for result in results))
     write_text_atomically(out / TABLE, _table(results))
     return results
 

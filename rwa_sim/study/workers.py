@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from typing import TypeVar
@@ -30,18 +30,35 @@ def prepare(processes: int | None) -> None:
 
 
 @contextmanager
-def workers(processes: int | None) -> Iterator[Callable[[Callable[[T], R], Sequence[T]], Iterator[R]]]:
-    """A `map` over worker processes, in order; over this process if there is one only.
+def workers(
+    processes: int | None, *, in_order: bool = True
+) -> Iterator[Callable[[Callable[[T], R], Sequence[T]], Iterator[R]]]:
+    """A `map` over worker processes; over this process if there is one only.
 
     Args:
         processes: how many; one for each core if None.
+        in_order: results come in the order of the tasks, and a slow one delays those behind it; else as they end.
     """
     count = _count(processes)
     if count == 1:
         yield lambda function, tasks: map(function, tasks)
         return
     with ProcessPoolExecutor(count, mp_context=_context()) as pool:
-        yield lambda function, tasks: pool.map(function, tasks)
+        yield (
+            lambda function, tasks: (
+                pool.map(function, tasks) if in_order else _as_they_end(pool, function, tasks)
+            )
+        )
+
+
+def _as_they_end(pool: ProcessPoolExecutor, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
+    futures = [pool.submit(function, task) for task in tasks]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _count(processes: int | None) -> int:

@@ -2,7 +2,7 @@
 
 workers
 ├── one process     this one
-├── two             others, results in order of the tasks
+├── two             others; results in order of the tasks, or as they end; after a failure the rest is not begun
 ├── a second time   forked from the same server
 └── the server      has imported what workers need before they are forked
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import time
 
 import pytest
 
@@ -20,6 +21,14 @@ from rwa_sim.study.workers import IMPORTED, prepare, workers
 
 def process_of(task: int) -> tuple[int, int, int]:
     return task, os.getpid(), os.getppid()
+
+
+def after(delay_s: float) -> float:
+    """Says how long it waited; a negative time is a failure."""
+    if delay_s < 0:
+        raise ValueError("a task that fails")
+    time.sleep(delay_s)
+    return delay_s
 
 
 def is_imported(name: str) -> bool:
@@ -37,6 +46,25 @@ def test_two_processes_are_others_and_results_keep_the_order():
 
     assert [task for task, _, _ in done] == list(range(20))
     assert os.getpid() not in {pid for _, pid, _ in done}
+
+
+def test_results_come_as_they_end_if_their_order_does_not_matter():
+    delays_s = [1.5, 0.0, 0.1, 0.0]
+    with workers(2, in_order=False) as run_all:
+        done = list(run_all(after, delays_s))
+
+    assert done[-1] == 1.5, "the slow first one delays nobody"
+    assert sorted(done) == sorted(delays_s)
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_after_a_failure_the_rest_is_not_begun(in_order):
+    start = time.perf_counter()
+
+    with pytest.raises(ValueError, match="a task that fails"), workers(2, in_order=in_order) as run_all:
+        list(run_all(after, [-1.0, *[0.5] * 40]))
+
+    assert time.perf_counter() - start < 8, "forty more would take ten seconds"
 
 
 @pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="no fork here")
