@@ -13,9 +13,9 @@ from __future__ import annotations
 import argparse
 import cProfile
 import json
-import pstats
 import statistics
 import time
+from types import CodeType
 from typing import Any
 
 import tests.conftest  # noqa: F401  the profile under which Hypothesis draws the same steps every time
@@ -80,19 +80,24 @@ def shares(machine: type[CampaignMachine], length: int) -> dict[str, float]:
     with open_chain("revm") as chain:
         campaign = Campaign(machine, chain)
         profile.runcall(campaign.run, PROFILED_RUNS, length)
-    stats: dict[tuple[str, int, str], Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
-    whole = max(entry[3] for entry in stats.values())
+    entries = [(_place(entry.code), entry.totaltime) for entry in profile.getstats()]
+    whole_s = max(seconds for _, seconds in entries)
     return {
         part: max(
             (
-                entry[3] / whole
-                for (path, _, name), entry in stats.items()
+                seconds / whole_s
+                for (path, name), seconds in entries
                 if path.endswith(file) and name == function
             ),
             default=0.0,
         )
         for part, (file, function) in PARTS.items()
     }
+
+
+def _place(code: CodeType | str) -> tuple[str, str]:
+    """File and name of a function; a built-in one has no file."""
+    return ("", code) if isinstance(code, str) else (code.co_filename, code.co_name)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from rwa_sim.chain.instruction import (
     Mode,
     domain_separator,
 )
-from rwa_sim.chain.transactions import RECOVERY_OFFSET, sign_digest
+from rwa_sim.chain.transactions import sign_for_contract
 
 WORD, FIELDS = 32, 12
 BOND, CASH, SELLER, BUYER = range(1, 5)  # their places among the fields
@@ -113,13 +113,11 @@ def digests(words: Bytes, chain_id: int, dvp: str) -> list[bytes]:
 def signatures(ids: Sequence[bytes], sellers: Sequence[Account], buyers: Sequence[Account]) -> Bytes:
     """Both parties' signatures over each id, (n, 2, 65): r, s, v."""
     signed = b"".join(
-        sign_digest(digest, party.key)
+        sign_for_contract(digest, party.key)
         for digest, seller, buyer in zip(ids, sellers, buyers, strict=True)
         for party in (seller, buyer)
     )
-    found = np.frombuffer(signed, np.uint8).reshape(-1, 2, SIGNATURE).copy()
-    found[:, :, SIGNATURE - 1] += RECOVERY_OFFSET
-    return found
+    return np.frombuffer(signed, np.uint8).reshape(-1, 2, SIGNATURE)
 
 
 def signed_calldata(selector: bytes, words: Bytes, signed: Bytes) -> bytes:

@@ -115,7 +115,7 @@ def _integer(word: bytes) -> int:
 
 @lru_cache(maxsize=262_144)
 def checksum(address: str | bytes) -> str:
-    """An address, hex or 20 bytes, in its checksummed form. Source: ERC-55; `eth_utils` takes ten times as long."""
+    """An address, hex or 20 bytes, in its checksummed form. Source: ERC-55; equal to `eth_utils`."""
     digits = address.hex() if isinstance(address, bytes) else address[2:].lower()
     marks = keccak(digits.encode()).hex()
     return "0x" + "".join(

@@ -14,6 +14,7 @@ from rwa_sim.errors import NodeUnreachable
 
 REQUEST_TIMEOUT_S = 60
 MOST_IN_BATCH, MOST_BYTES = 200, 1_000_000  # requests and bytes in one message; a node may refuse more
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 METHOD_NOT_FOUND, METHOD_NOT_ENABLED = -32601, -32604  # the second is Besu's
 
 
@@ -32,8 +33,8 @@ class JsonRpc:
         self.url, self._who, self._timeout_s = url, f"{who} at {shown(url)}", timeout_s
         self._session = requests.Session()
         self._session.trust_env = (
-            False  # a proxy of the environment is not asked, nor a password in a netrc file
-        )
+            urlsplit(url).hostname not in LOOPBACK
+        )  # no proxy stands before this machine
 
     def rpc(self, method: str, params: list[Any]) -> Any:
         """The result of a request.

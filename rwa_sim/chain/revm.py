@@ -21,7 +21,7 @@ from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, SigningEngine, deriv
 from rwa_sim.chain.transactions import created_address, hash_of
 from rwa_sim.errors import TransactionRefused
 
-MOST_GAS = 30_000_000  # some hundred trades: a journal of 3 MB; measured: neither more nor less is faster
+MOST_GAS = 30_000_000  # some hundred trades
 CALL_GAS = 100_000_000
 ZERO_ADDRESS = "0x" + "00" * 20
 

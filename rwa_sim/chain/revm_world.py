@@ -17,7 +17,7 @@ from rwa_sim.chain.engine import BLOCK_GAS_LIMIT, CHAIN_ID, Head
 from rwa_sim.chain.revm_journal import read_journal
 from rwa_sim.errors import ExtraMissing
 
-MOST_EMPTIED = 50_000  # slots: 10 MB
+MOST_EMPTIED = 50_000  # slots
 _REVERTED = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*) \}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,8 +11,6 @@ from rwa_sim.engines import GAS_IS_ESTIMATE, EngineName, open_engine
 
 if TYPE_CHECKING:
     from rwa_sim.execution import Execution
-    from rwa_sim.rails.atomic import TokenisedProfile
-    from rwa_sim.study.document import LoadedStudy
 
 MOST_TRADES = 10_000_000
 
@@ -59,11 +57,11 @@ def register(app: typer.Typer) -> None:
         from rwa_sim.execution import execute_tape
         from rwa_sim.files import require_own_folder
         from rwa_sim.results.execution_write import execution_json, timing_json, write_execution
-        from rwa_sim.study.runner import tape_of
+        from rwa_sim.study.tape import load_for_tape, tape_of, world_for_tape
 
         require_own_folder(out, "execution.json")
-        loaded = _load(study, trades, seed)
-        profile = _profile(loaded, world, collect_s)
+        loaded = load_for_tape(study, trades, seed)
+        profile = world_for_tape(loaded, world, collect_s)
         with (
             open_engine(engine, loaded.study.seed, network, history=False) as chain,
             progress_bars(quiet or json_output) as progress,
@@ -80,34 +78,6 @@ def register(app: typer.Typer) -> None:
             typer.echo(json.dumps(content, indent=2, ensure_ascii=False))
         else:
             _print(done, out)
-
-
-def _load(study: str, trades: int | None, seed: int | None) -> LoadedStudy:
-    """The study; with more trades a day if its tape would be too short."""
-    from rwa_sim.study.document import load_study
-
-    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
-    loaded = load_study(study, changes)
-    market = loaded.study.market
-    if trades is None or market is None or market.terms().trades >= trades:
-        return loaded
-    return load_study(study, changes | {"market.trades_per_day": -(-trades // market.days)})
-
-
-def _profile(loaded: LoadedStudy, world: str, collect_s: int | None) -> TokenisedProfile:
-    from rwa_sim.errors import InputError, UnknownName
-    from rwa_sim.rails.atomic import TokenisedProfile
-    from rwa_sim.study.worlds import load_worlds
-
-    worlds = load_worlds(loaded)
-    if world not in worlds:
-        raise UnknownName(where=str(loaded.path), key="--world", got=world, known=tuple(worlds))
-    profile = worlds[world].profile
-    if not isinstance(profile, TokenisedProfile):
-        raise InputError(where=str(loaded.path), key="--world", expected="a world on a chain", got=world)
-    if collect_s is None:
-        return profile
-    return profile.with_values(block_s=collect_s, cycle_s=max(collect_s, profile.cycle_s.value))
 
 
 def _print(done: Execution, out: Path) -> None:

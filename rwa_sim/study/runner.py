@@ -9,11 +9,10 @@ and results are gathered in the order of the seeds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from rwa_sim.errors import InputError
 from rwa_sim.rails.columns import Market
 from rwa_sim.rails.market import generate_market
 from rwa_sim.rails.tape_file import read_market
@@ -101,22 +100,6 @@ def market_of(loaded: LoadedStudy, number: int) -> Market:
     if study.market is not None:
         return generate_market(study.market.terms(), f"{study.seed}:{number}")
     return _own_market(study, loaded.path)
-
-
-def tape_of(loaded: LoadedStudy, number: int, trades: int | None) -> Market:
-    """The market of one seed with the first so many trades of its tape, or all.
-
-    Raises:
-        InputError: the tape has fewer.
-    """
-    market = market_of(loaded, number)
-    if trades is None:
-        return market
-    if trades > len(market.tape):
-        raise InputError(
-            where=str(loaded.path), key="--trades", expected=f"at most {len(market.tape)}", got=str(trades)
-        )
-    return replace(market, tape=market.tape.first(trades))
 
 
 def _own_market(study: Study, path: Path) -> Market:

@@ -310,17 +310,16 @@ def test_a_block_with_one_that_cannot_begin_did_not_happen(engine, place):
 
 
 @every_engine
-def test_a_thousand_transactions_are_one_block_in_order(engine):
-    if engine.name == "tester":
-        pytest.skip("a second for a hundred transactions")
+def test_many_transactions_are_one_block_in_order(engine):
+    count = 40 if engine.name == "tester" else 1_000  # tester takes long for each
     cash, admin = deploy_cash(engine), engine.account("admin")
 
     receipts = engine.submit(
-        [cash.transaction("mint", admin.address, number, sender=admin) for number in range(1, 1_001)]
+        [cash.transaction("mint", admin.address, number, sender=admin) for number in range(1, count + 1)]
     )
 
     assert {receipt.block_number for receipt in receipts} == {engine.head().number}
-    assert [event["value"] for event in cash.events(receipts, "Transfer")] == list(range(1, 1_001))
+    assert [event["value"] for event in cash.events(receipts, "Transfer")] == list(range(1, count + 1))
 
 
 @every_engine

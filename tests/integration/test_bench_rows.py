@@ -19,7 +19,7 @@ import pytest
 
 from rwa_sim.bench import holders, tape_market
 from rwa_sim.bench.apart import OncePerRound
-from rwa_sim.bench.rows.bulk import _raw_seconds, _recorded
+from rwa_sim.bench.rows.bulk import RecordingEngine, _raw_seconds
 from rwa_sim.bench.rows.million import Settled, settle_tape
 from rwa_sim.bench.rows.netting import NettingBench
 from rwa_sim.bench.tape_market import TapeMarket
@@ -68,24 +68,25 @@ def test_a_bond_that_asks_no_registry_fails_the_row(monkeypatch, answers, line):
         TapeMarket(engine, 5, SEED)
 
 
-def test_the_machine_alone_ends_where_the_pipeline_ended(market, monkeypatch):
-    blocks, balances = [], []
+def test_the_machine_alone_ends_where_the_pipeline_ended(monkeypatch):
+    balances = []
+    with RecordingEngine(SEED) as engine:
+        market = TapeMarket(engine, 260, SEED)
 
-    def look():
-        cash = market.stage.deal.cash
-        balances.append(
-            [cash.call("balanceOf", market.stage.address_of(n)) for n in market.stage.participants]
-        )
+        def look():
+            cash = market.stage.deal.cash
+            balances.append(
+                [cash.call("balanceOf", market.stage.address_of(n)) for n in market.stage.participants]
+            )
 
-    monkeypatch.setattr(market, "rewind", lambda real=market.rewind: (look(), real())[1])
-    before = [market.stage.ledger.cash_usd6[name] for name in market.stage.participants]
-    with _recorded(market.engine, blocks):
+        monkeypatch.setattr(market, "rewind", lambda real=market.rewind: (look(), real())[1])
+        before = [market.stage.ledger.cash_usd6[name] for name in market.stage.participants]
+        engine.blocks.clear()
         market.settle()
-    assert sum(len(transactions) for _, transactions in blocks) >= 3
-    assert _raw_seconds(market.engine, market, blocks) > 0
+        assert sum(len(transactions) for _, transactions in engine.blocks) >= 3
+        assert _raw_seconds(engine, market) > 0
 
     assert balances[0] == balances[1] != before
-    assert "submit" not in vars(market.engine)
 
 
 @pytest.mark.parametrize("with_matching", [True, False])

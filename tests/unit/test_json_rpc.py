@@ -6,7 +6,8 @@ JsonRpc
 │   ├── none       is not sent
 │   └── when the node gives one error, too few answers, or no JSON     NodeUnreachable, one line
 ├── batch_rpc      a refusal of one names its method
-└── request        the node's error is given back
+├── request        the node's error is given back
+└── proxies        of the environment, and its certificates, hold for other machines and not for this one
 """
 
 from __future__ import annotations
@@ -90,6 +91,14 @@ def test_large_calls_travel_in_several_messages(rpc, node):
 
     assert rpc.batch_rpc([("echo", [text]) for text in texts]) == texts
     assert [len(message) for message in node.messages] == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [("http://127.0.0.1:1", False), ("http://[::1]:1", False), ("https://node.example", True)],
+)
+def test_the_environments_proxies_and_certificates_hold_for_other_machines(url, asked):
+    assert JsonRpc(url)._session.trust_env is asked
 
 
 def test_no_calls_are_no_message(rpc, node):

@@ -50,41 +50,37 @@ def in_bulk(
 @contextmanager
 def open_share(size: Size) -> Iterator[Meter]:
     """The tape on revm, and then its transactions again with nothing around them."""
-    with RevmEngine(SEED) as engine:
+    with RecordingEngine(SEED) as engine:
         market = TapeMarket(engine, size.pick(10_000, 200), SEED)
 
         def measure(number: int) -> float:
-            blocks: Blocks = []
-            with _recorded(engine, blocks):
-                pipeline_s = market.settle()
-            return 100 * _raw_seconds(engine, market, blocks) / pipeline_s
+            engine.blocks.clear()
+            pipeline_s = market.settle()
+            return 100 * _raw_seconds(engine, market) / pipeline_s
 
         yield Meter(measure=measure, profile=lambda: profiled(market.settle))
 
 
-@contextmanager
-def _recorded(engine: RevmEngine, blocks: Blocks) -> Iterator[None]:
-    """Keep what is submitted, block by block."""
-    submit = engine.submit
+class RecordingEngine(RevmEngine):
+    """revm that keeps what is submitted, block by block."""
 
-    def keep(transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
-        receipts = submit(transactions, at_s)
-        blocks.append((engine.head(), list(transactions)))
+    def __init__(self, seed: int) -> None:
+        self.blocks: Blocks = []
+        super().__init__(seed)
+
+    def submit(self, transactions: Sequence[Transaction], at_s: int | None = None) -> list[Receipt]:
+        """As revm does."""
+        receipts = super().submit(transactions, at_s)
+        self.blocks.append((self.head(), list(transactions)))
         return receipts
 
-    engine.submit = keep  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        del engine.submit
 
-
-def _raw_seconds(engine: RevmEngine, market: TapeMarket, blocks: Blocks) -> float:
+def _raw_seconds(engine: RecordingEngine, market: TapeMarket) -> float:
     """The same calls on the same state, made by a bare loop: nothing is signed, encoded or read."""
     world = engine.world
     evm = world.evm
     start = time.perf_counter()
-    for head, transactions in blocks:
+    for head, transactions in engine.blocks:
         world.enter(head)
         for call in transactions:
             evm.message_call(call.sender.address, call.to, calldata=call.data, gas=call.gas)
