@@ -8,6 +8,7 @@ ORDER     Transactions of one list keep their order: one of another sender is se
           blocks. A reorganisation within the finality depth may still change the order between senders.
 NONCES    Counted here from what the node knows. What was sent is kept, so that a gap that a reorganisation
           tears is filled with the same bytes; one that somebody else left is filled with a transfer of nothing.
+          A nonce that is used while no receipt comes was used by somebody else.
 FEES      EIP-1559. Whoever waits too long, and whoever waits before him, is sent again with a fee a tenth
           higher or more, never above the ceiling. All versions of a transaction have one nonce, so that one of
           them at most is ever executed.
@@ -107,6 +108,8 @@ class Courier:
             self.reorganised_count += 1
         if parcel.found is None:
             self._chase(parcel)
+        else:
+            parcel.overtaken_s = None
 
     def _found(self, parcel: Parcel) -> dict[str, Any] | None:
         for raw in reversed(parcel.versions):
@@ -120,17 +123,25 @@ class Courier:
         address = parcel.transaction.sender.address
         taken = self._node.nonce(address)
         if taken > parcel.nonce:
-            if self._found(parcel) is None:
-                raise self._refusal(
-                    parcel.transaction,
-                    f"expected nonce {parcel.nonce} to be free, got it used: somebody else uses the account",
-                )
+            self._overtaken(parcel)
             return
+        parcel.overtaken_s = None
         for nonce in range(taken, parcel.nonce):
             before = self._sent.get((address, nonce)) or self._filler(parcel.transaction, nonce)
             if before is not None:
                 self._hurry(before)
         self._hurry(parcel)
+
+    def _overtaken(self, parcel: Parcel) -> None:
+        """Its nonce is used and no receipt shown: by one of its versions, or, when no receipt comes, by a stranger."""
+        now_s = self._now()
+        if parcel.overtaken_s is None:
+            parcel.overtaken_s = now_s
+        if now_s - parcel.overtaken_s >= self._terms.receipt_lag_s:
+            raise self._refusal(
+                parcel.transaction,
+                f"expected nonce {parcel.nonce} to be free, got it used: somebody else uses the account",
+            )
 
     def _filler(self, transaction: Transaction, nonce: int) -> Parcel | None:
         """A transfer of nothing for a nonce that was not sent from here; None if it is on its way all the same."""

@@ -21,6 +21,8 @@ class DeliveryTerms:
         max_fee_wei: most that is offered for a unit of gas.
         free_gas: the chain takes no fee.
         poll_s: seconds between two looks.
+        receipt_lag_s: seconds for which a node may count a nonce as used and not show the receipt yet; Anvil and
+            Geth move the state before the index, and nodes behind one address are not equally fast.
         traced: the node traces refused transactions.
     """
 
@@ -31,12 +33,16 @@ class DeliveryTerms:
     max_fee_wei: int
     free_gas: bool = False
     poll_s: float = 0.25
+    receipt_lag_s: float = 5
     traced: bool = True
 
 
 @dataclass(slots=True)
 class Parcel:
-    """One transaction on its way: every version that was sent, and the block it was last seen in."""
+    """One transaction on its way: every version that was sent, and the block it was last seen in.
+
+    `overtaken_s` is when its nonce was first seen used without a receipt of any version.
+    """
 
     transaction: Transaction
     nonce: int
@@ -45,3 +51,4 @@ class Parcel:
     versions: list[bytes] = field(default_factory=list)
     found: dict[str, Any] | None = None
     depth: int = 0
+    overtaken_s: float | None = None

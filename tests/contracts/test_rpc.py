@@ -19,7 +19,8 @@ submit
 ├── one that timed out                       is hurried by the next transaction of its account
 ├── a base fee above the ceiling             one line with both figures when time is up
 ├── no gas money, too little gas             one line, nonce free
-├── the account used by somebody else        one line
+├── a receipt that comes after the nonce     is waited for, nothing is sent again
+├── the account used by somebody else        one line, no sooner than a receipt may be late
 └── time-out before finality                 one line that says how deep it is
 accounts
 ├── known from an earlier run                not paid twice
@@ -384,6 +385,18 @@ def test_too_little_gas_is_the_nodes_word(automining):
         courier(automining).deliver([replace(nothing(), gas=20_000)])
 
 
+def test_a_receipt_that_comes_after_the_nonce_is_waited_for(monkeypatch):
+    with running_node() as node:
+        shown = node.raw_receipt
+        monkeypatch.setattr(node, "raw_receipt", lambda _: None)
+        sender = courier(node, in_turn(*[lambda: None] * 3, lambda: monkeypatch.undo()), receipt_lag_s=5)
+
+        receipt = sender.deliver([nothing()])[0]
+
+        assert receipt.ok and shown(receipt.tx_hash) is not None
+        assert (sender.resent_count, node.nonce(FAUCET.address)) == (0, 1)
+
+
 def test_an_account_that_somebody_else_uses_is_one_line():
     with running_node("--no-mining") as node:
         stranger = courier(node)
@@ -395,10 +408,13 @@ def test_an_account_that_somebody_else_uses_is_one_line():
             mine(node)
             assert node.raw_receipt(hash_of(raw)) is not None
 
+        sender = courier(node, in_turn(overtake), receipt_lag_s=5)
         with pytest.raises(
             TransactionRefused, match=r"expected nonce 0 to be free, got it used: somebody else"
         ):
-            courier(node, in_turn(overtake)).deliver([nothing()])
+            sender.deliver([nothing()])
+
+        assert sender._now() == 1 + 5, "after the lag a receipt is allowed"
 
 
 def test_a_time_out_before_finality_says_how_deep_it_is():
