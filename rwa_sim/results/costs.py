@@ -36,8 +36,13 @@ def cost_of_trades(world: WorldRecords, pricing: Pricing) -> dict[str, int]:
 
 
 def issue_cost(facts: WorldFacts, notional_usd6: int) -> dict[str, int]:
-    """What the issue costs: once (underwriting and expenses), and each year (servicing, trustee, custody)."""
+    """What the issue costs, `usd6`, each rounded down once.
+
+    Once: underwriting and expenses. Each year: servicing, trustee and custody; and the loss expected from flaws of
+    the contracts, at the rate that the profile states for the whole notional.
+    """
     return {
         "once": floor_usd6(notional_usd6 * facts.issue_bp / 10_000),
         "a year": floor_usd6(notional_usd6 * facts.servicing_bp_pa / 10_000),
+        "contract losses a year": floor_usd6(notional_usd6 * facts.contract_loss_bp_pa / 10_000),
     }

@@ -227,9 +227,10 @@ def _facts(result: StudyResult) -> str:
         "primary settlement",
         "issue, USD once",
         "servicing, USD a year",
+        "expected contract losses, USD a year",
     )
     note = f"<p>Stated by the profiles, not measured. Costs of the issue are on {usd_text(notional_usd6, 0)} USD.</p>"
-    return note + table(heads, rows, range(2, 7))
+    return note + table(heads, rows, range(2, 8))
 
 
 def _origination() -> str:

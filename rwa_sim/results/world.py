@@ -63,6 +63,7 @@ class WorldFacts:
     running_usd6_pa: int
     issue_bp: Fraction
     servicing_bp_pa: Fraction
+    contract_loss_bp_pa: Fraction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,6 +166,7 @@ def _conventional_facts(profile: MarketProfile) -> WorldFacts:
         running_usd6_pa=0,
         issue_bp=Fraction(profile.underwriting_bp.value) + Fraction(profile.issue_expenses_bp.value),
         servicing_bp_pa=_servicing_bp_pa(profile),
+        contract_loss_bp_pa=Fraction(0),
     )
 
 
@@ -180,6 +181,7 @@ def _tokenised_facts(profile: TokenisedProfile) -> WorldFacts:
         running_usd6_pa=sum(usd6_from_decimal(Decimal(part.value)) for part in running),
         issue_bp=Fraction(profile.underwriting_bp.value) + Fraction(profile.issue_expenses_bp.value),
         servicing_bp_pa=_servicing_bp_pa(profile),
+        contract_loss_bp_pa=100 * Fraction(profile.contract_loss_pct_pa.value),
     )
 
 

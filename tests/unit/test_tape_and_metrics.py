@@ -185,6 +185,7 @@ FACTS = WorldFacts(
     running_usd6_pa=365 * 10**6,
     issue_bp=Fraction(24),
     servicing_bp_pa=Fraction(100),
+    contract_loss_bp_pa=Fraction(0),
 )
 
 

@@ -32,7 +32,7 @@ def test_every_value_of_every_profile_carries_mark_and_source(name):
     rows = profile.assumptions()
 
     assert profile.name == name
-    assert len(rows) == 49
+    assert len(rows) == 47
     assert all(mark in MARKS and len(source) > 3 for _, _, mark, source in rows)
     dates = [step.from_ for step in profile.settle_lag_bd.value]
     assert dates == sorted(dates)

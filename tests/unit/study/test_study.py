@@ -63,6 +63,7 @@ FACTS = WorldFacts(
     running_usd6_pa=0,
     issue_bp=Fraction(24),
     servicing_bp_pa=Fraction(100),
+    contract_loss_bp_pa=Fraction(0),
 )
 
 

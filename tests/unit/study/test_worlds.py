@@ -5,19 +5,22 @@ worlds
 ├── funding, cash on chain     from one funding opening to the next, weekends included, all the time
 ├── balance of a day           opening cash and all moves before it, then each second's net change
 ├── life of a trade            stages in order of time, touching, from the trade to its end
-└── the same cash flow         coupons of every world pay what the waterfall says
+├── the same cash flow         coupons of every world pay what the waterfall says
+└── cost of the issue          what the profile states, on the notional; a contract loss where there are contracts
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from rwa_sim.rails.market import generate_market
+from rwa_sim.results.costs import issue_cost
 from rwa_sim.results.measures import total
 from rwa_sim.study.cashflow import cash_flow_of
 from rwa_sim.study.detail import detail_of, shown_trade
@@ -119,3 +122,15 @@ def test_a_world_without_trades_at_other_hours_is_measured_too(loaded):
     world = load_worlds(loaded)["EU-T2-T2S"]
     run = run_world(world, generate_market(terms, "1"), flow, loaded.study, "1:x")
     assert len(run.records.settlement) == 1
+
+
+def test_the_issue_costs_what_the_profile_states_and_a_contract_loss_where_there_are_contracts():
+    stressed = load_study("default", CHANGES | {"profile.A1-prefunded.contract_loss_pct_pa": "2"})
+    worlds = load_worlds(stressed)
+    cost = {name: issue_cost(world.facts, 100_000_000 * 10**6) for name, world in worlds.items()}
+
+    assert cost["A1-prefunded"]["contract losses a year"] == 2_000_000 * 10**6
+    assert cost["EU-T2-T2S"]["contract losses a year"] == cost["A3-trigger"]["contract losses a year"] == 0
+    profile = worlds["EU-T2-T2S"].profile
+    rates = (profile.servicing_fee_bp_pa, profile.trustee_bp_pa, profile.custody_bp_pa)
+    assert cost["EU-T2-T2S"]["a year"] == sum(Fraction(rate.value) for rate in rates) * 10_000 * 10**6
