@@ -62,6 +62,7 @@ class Ran:
     """A run that has ended: what the verdict needs."""
 
     plan: DevnetPlan
+    broker: str
     deal: Deal
     engine: AnvilEngine
     truth: Truth
@@ -114,6 +115,7 @@ class Conductor:
             judge(
                 Ran(
                     plan=plan,
+                    broker=self._picture.broker,
                     deal=deal,
                     engine=engine,
                     truth=truth,

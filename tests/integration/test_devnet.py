@@ -3,6 +3,7 @@
 devnet
 ├── a week with random kills                 the chain's totals are the devices' registers and the bank's credits
 ├── two calm days                            reports equal to those made in one process, byte for byte
+├── a check that hangs on a forgetful broker  shown and not judged; every other that fails fails the run
 ├── secrets                                  in no configuration, log or journal
 └── given input that cannot be run           one line, exit code 2, nothing written
 """
@@ -21,6 +22,7 @@ from rwa_sim.chain.anvil import find_anvil
 from rwa_sim.chain.signing import derive_account
 from rwa_sim.devnet.files import LABELS
 from rwa_sim.devnet.plan import VICTIMS, DevnetPlan
+from rwa_sim.devnet.verdict import Check, Verdict
 
 pytest.importorskip("aiomqtt", reason="extra mqtt is not installed")
 pytest.importorskip("ocpp", reason="extra ocpp is not installed")
@@ -65,6 +67,21 @@ def test_a_week_with_kills_ends_with_the_devices_registers_on_chain(killed_week)
     assert int(register["got"]) == int(register["expected"]) > 30_000_000
     assert checks["periods final, each once, in order"]["got"] == "[1, 2, 3, 4, 5, 6, 7]"
     assert len(document["delays"]) == 7
+    if find_mosquitto() is not None:
+        assert not any(check["beyond"] for check in document["checks"])
+
+
+def test_only_what_hangs_on_a_forgetful_broker_is_not_judged():
+    checks = (
+        Check(what="readings", expected="3", got="2", beyond="the broker forgets"),
+        Check(what="register", expected="3", got="2"),
+        Check(what="credit", expected="3", got="3"),
+    )
+    verdict = Verdict(checks=checks, delays=(), kills={}, identical=0, wall_s=1)
+
+    assert [check.what for check in verdict.wrong] == ["register"]
+    assert not verdict.holds
+    assert Verdict(checks=checks[::2], delays=(), kills={}, identical=0, wall_s=1).holds
 
 
 @needs_anvil

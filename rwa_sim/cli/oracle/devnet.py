@@ -62,7 +62,7 @@ def register(oracle: typer.Typer) -> None:
             write_text_atomically(json_path, json.dumps(_to_json(verdict), indent=2) + "\n")
             typer.echo(f"written: {json_path}")
         if not verdict.holds:
-            wrong = [check.what for check in verdict.checks if not check.holds]
+            wrong = [check.what for check in verdict.wrong]
             raise ResultFailed(f"oracle devnet: {len(wrong)} checks do not hold: {'; '.join(wrong)}")
 
 
@@ -143,6 +143,11 @@ def _print(verdict: Verdict) -> None:
         if check.holds:
             shown = check.got if len(check.got) <= 30 else "as expected"
             console.print(f"ok    {check.what}: {shown}", markup=False)
+        elif check.beyond:
+            console.print(
+                f"LOST  {check.what}: expected {check.expected}, got {check.got}; not judged: {check.beyond}",
+                markup=False,
+            )
         else:
             console.print(f"WRONG {check.what}: expected {check.expected}, got {check.got}", markup=False)
     console.print(f"reports equal to those of one process, byte for byte: {verdict.identical}", markup=False)
