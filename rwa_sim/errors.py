@@ -12,10 +12,12 @@
     │   ├── NodeUnreachable           a chain node does not answer
     │   ├── ClusterUnreachable        no scheduler answers, or it has no workers
     │   ├── TransactionRefused        a node did not take a transaction into a block
+    │   ├── WorkerLost                a worker process was killed
     │   ├── OutputUnwritable          the disk is full, or an output cannot be written for another reason
     │   └── ExtraMissing              an optional package is not installed
     ├── Reverted                      a contract refused; decoded name and fields (exit 1)
     ├── OracleRefusal                 no report; its leaves are in `oracles.errors` (exit 1)
+    ├── Interrupted                   the user stopped what keeps its beginning (exit 130)
     └── ResultFailed                  a run ended with a broken invariant (exit 1)
 
 Anything else that escapes is a defect of the program, not of its input.
@@ -140,6 +142,13 @@ class TransactionRefused(EnvironmentFault):
     """A node did not take a transaction into a block: no gas money, a wrong nonce, too little gas."""
 
 
+class WorkerLost(EnvironmentFault):
+    """A worker process ended before its work did: somebody killed it, or the system did for want of memory."""
+
+    def __init__(self) -> None:
+        super().__init__("worker processes: expected all to live, one was killed (out of memory?)")
+
+
 class OutputUnwritable(EnvironmentFault):
     """An output could not be written; what was there before still is.
 
@@ -180,6 +189,12 @@ class Reverted(RwaError):
 
 def _shown(value: Any) -> str:
     return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+
+
+class Interrupted(RwaError):
+    """The user stopped a command that keeps its beginning; the text says where it is."""
+
+    exit_code = 130
 
 
 class ResultFailed(RwaError):

@@ -50,6 +50,7 @@ def register(app: typer.Typer) -> None:
             prepare(processes)
 
         from rwa_sim.cli.run import progress_bars
+        from rwa_sim.errors import Interrupted
         from rwa_sim.files import require_own_folder, write_text_atomically
         from rwa_sim.results.study_write import to_parquet
         from rwa_sim.results.sweep_page import render_sweep, shown_metrics
@@ -57,8 +58,13 @@ def register(app: typer.Typer) -> None:
 
         require_own_folder(out, CELLS)
         cells = make_cells(_find(file), [parse_axis(text) for text in grid], engine)
-        with progress_bars(quiet or json_output) as progress:
-            results = run_sweep(cells, out, progress, processes, scheduler)
+        try:
+            with progress_bars(quiet or json_output) as progress:
+                results = run_sweep(cells, out, progress, processes, scheduler)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"sweep: interrupted; finished cells are in {out}, the same command goes on with the others"
+            ) from None
         keys = shown_metrics(results, metric or [])
         to_parquet(out / TABLE, out / "sweep.parquet")
         write_text_atomically(out / "report.html", render_sweep(file, results, keys))

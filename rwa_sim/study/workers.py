@@ -12,9 +12,13 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 from typing import TypeVar
+
+from rwa_sim.errors import WorkerLost
+from rwa_sim.processes import serve_parent
 
 IMPORTED = ["rwa_sim.study.sweep", "rwa_sim.study.liquidity", "rwa_sim.study.sensitivity"]  # by the server
 T = TypeVar("T")
@@ -38,27 +42,34 @@ def workers(
     Args:
         processes: how many; one for each core if None.
         in_order: results come in the order of the tasks, and a slow one delays those behind it; else as they end.
+
+    Raises:
+        WorkerLost: one was killed.
     """
     count = _count(processes)
     if count == 1:
         yield lambda function, tasks: map(function, tasks)
         return
-    with ProcessPoolExecutor(count, mp_context=_context()) as pool:
-        yield (
-            lambda function, tasks: (
-                pool.map(function, tasks) if in_order else _as_they_end(pool, function, tasks)
-            )
-        )
-
-
-def _as_they_end(pool: ProcessPoolExecutor, function: Callable[[T], R], tasks: Sequence[T]) -> Iterator[R]:
-    futures = [pool.submit(function, task) for task in tasks]
+    pool = ProcessPoolExecutor(count, mp_context=_context(), initializer=serve_parent)
     try:
-        for future in as_completed(futures):
-            yield future.result()
+        yield lambda function, tasks: _results(pool, function, tasks, in_order=in_order)
+    except BrokenProcessPool:
+        raise WorkerLost from None
+    except BaseException:
+        for worker in multiprocessing.active_children():
+            worker.terminate()  # what runs would be waited for, after a failure and after an interrupt
+        raise
     finally:
-        for future in futures:
-            future.cancel()
+        pool.shutdown()
+
+
+def _results(
+    pool: ProcessPoolExecutor, function: Callable[[T], R], tasks: Sequence[T], *, in_order: bool
+) -> Iterator[R]:
+    """After a failure nothing is called off: the workers end, and that ends the pool with all that waits."""
+    futures = [pool.submit(function, task) for task in tasks]
+    for future in futures if in_order else as_completed(futures):
+        yield future.result()
 
 
 def _count(processes: int | None) -> int:

@@ -44,7 +44,7 @@ def register(oracle: typer.Typer) -> None:
         from rwa_sim.devnet.conductor import Conductor
         from rwa_sim.devnet.plan import DevnetPlan
         from rwa_sim.devnet.verdict import judge
-        from rwa_sim.errors import InputError, ResultFailed
+        from rwa_sim.errors import InputError, Interrupted, ResultFailed
         from rwa_sim.files import write_text_atomically
 
         plan = DevnetPlan(folder=out.absolute(), seed=seed, days=days, speed=speed, kills=kills)
@@ -54,8 +54,11 @@ def register(oracle: typer.Typer) -> None:
             )
         _empty(out)
         found: list[Verdict] = []
-        with _shown(plan.days, quiet) as show:
-            Conductor(plan, show).run(lambda ran: found.append(judge(ran)))
+        try:
+            with _shown(plan.days, quiet) as show:
+                Conductor(plan, show).run(lambda ran: found.append(judge(ran)))
+        except KeyboardInterrupt:
+            raise Interrupted(f"oracle devnet: interrupted; journals and logs are in {out}") from None
         verdict = found[0]
         _print(verdict)
         if json_path is not None:
