@@ -18,6 +18,7 @@ from pathlib import Path
 
 from oracles.adapters.mqtt import BrokerAddress
 from rwa_sim.errors import EnvironmentFault, ExtraMissing
+from rwa_sim.processes import ending_with_this
 
 _START_S = 20.0
 _USER, _PASSWORD = "meters", "loopback only"
@@ -48,13 +49,14 @@ def mosquitto_broker(folder: Path, *, port: int | None = None) -> Iterator[Broke
         raise EnvironmentFault("MQTT broker: expected the program mosquitto: apt-get install mosquitto")
     address = BrokerAddress(port=free_port() if port is None else port)
     config = folder / "mosquitto.conf"
+    # Started by root it would change its user, and no longer be tied to this process.
     config.write_text(
-        f"listener {address.port} {address.host}\nallow_anonymous true\npersistence false\n"
+        f"user root\nlistener {address.port} {address.host}\nallow_anonymous true\npersistence false\n"
         "max_queued_messages 1000000\nmax_inflight_messages 1000\nlog_dest stderr\nlog_type error\n",
         "ascii",
     )
     with (folder / "mosquitto.log").open("wb") as log:
-        process = subprocess.Popen([program, "-c", str(config)], stdout=log, stderr=log)
+        process = subprocess.Popen(ending_with_this([program, "-c", str(config)]), stdout=log, stderr=log)
         try:
             _wait_for(address, process, folder / "mosquitto.log")
             yield address
@@ -81,7 +83,9 @@ def broker_process(folder: Path) -> Iterator[tuple[str, BrokerAddress]]:
     address = BrokerAddress(port=free_port(), username=_USER, password=_PASSWORD)
     with (folder / "amqtt.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "oracles.devices.broker", str(folder), str(address.port)],
+            ending_with_this(
+                [sys.executable, "-m", "oracles.devices.broker", str(folder), str(address.port)]
+            ),
             stdout=log,
             stderr=log,
         )

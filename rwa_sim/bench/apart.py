@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Generic, TypeVar
 
+from rwa_sim.processes import serve_parent
+
 T = TypeVar("T")
 
 
@@ -25,6 +27,8 @@ class OncePerRound(Generic[T]):
         """The result of a round's work; what the work raises comes through."""
         key = (number, *args)
         if key not in self._done:
-            with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            with ProcessPoolExecutor(
+                1, mp_context=multiprocessing.get_context("spawn"), initializer=serve_parent
+            ) as pool:
                 self._done[key] = pool.submit(self._work, *args).result()
         return self._done[key]

@@ -14,7 +14,6 @@ import queue
 import re
 import shutil
 import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -26,15 +25,10 @@ from rwa_sim.chain.json_rpc import JsonRpc
 from rwa_sim.chain.node_engine import NodeEngine
 from rwa_sim.chain.signing import FAUCET_LABEL, FAUCET_WEI, derive_account, seeded
 from rwa_sim.errors import EnvironmentFault, NodeUnreachable
+from rwa_sim.processes import ending_with_this
 
 START_TIMEOUT_S = 20
 PACKAGED = Path(__file__).parents[2] / "contracts" / "node_modules" / "@foundry-rs"
-# Asks Linux for SIGTERM (15) when the parent dies, whatever of, then becomes the program named; 1 is PR_SET_PDEATHSIG.
-_END_WITH_PARENT = (
-    "import ctypes, os, sys\n"
-    "ctypes.CDLL(None).prctl(1, 15)\n"
-    "if os.getppid() == int(sys.argv[1]): os.execv(sys.argv[2], sys.argv[2:])\n"
-)
 _LISTENING = re.compile(r"Listening on 127\.0\.0\.1:(\d+)")
 
 
@@ -160,17 +154,10 @@ def _start(binary: str, genesis_s: int, port: int, more: list[str]) -> subproces
         if not os.access(binary, os.X_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return subprocess.Popen(
-            _ending_with_this(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            ending_with_this(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
     except OSError as error:
         raise EnvironmentFault(f"engine anvil: expected {binary} to start, got {error.strerror}") from error
-
-
-def _ending_with_this(command: list[str]) -> list[str]:
-    """The command, on Linux tied to this process. "Parent" is the thread there, so only the main one ties."""
-    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
-        return command
-    return [sys.executable, "-I", "-S", "-c", _END_WITH_PARENT, str(os.getpid()), *command]
 
 
 def _wait_for_port(process: subprocess.Popen[str]) -> int:

@@ -1,4 +1,4 @@
-"""The processes of a run: started, watched, killed by their process id, started again."""
+"""The processes of a run: started, watched, killed by their process id, started again; on Linux they end with it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from rwa_sim.processes import ending_with_this
 
 STOP_S = 5
 
@@ -48,7 +50,11 @@ class Child:
         ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                arguments, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ | self.environment
+                ending_with_this(arguments),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=os.environ | self.environment,
             )
         self.starts += 1
 

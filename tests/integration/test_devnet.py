@@ -4,6 +4,7 @@ devnet
 ├── a week with random kills                 the chain's totals are the devices' registers and the bank's credits
 ├── two calm days                            reports equal to those made in one process, byte for byte
 ├── a check that hangs on a forgetful broker  shown and not judged; every other that fails fails the run
+├── killed in mid-run                        its processes end with it
 ├── secrets                                  in no configuration, log or journal
 └── given input that cannot be run           one line, exit code 2, nothing written
 """
@@ -14,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -23,6 +25,7 @@ from rwa_sim.chain.signing import derive_account
 from rwa_sim.devnet.files import LABELS
 from rwa_sim.devnet.plan import VICTIMS, DevnetPlan
 from rwa_sim.devnet.verdict import Check, Verdict
+from tests.integration.process_kit import group_of, needs_proc, require_empty
 
 pytest.importorskip("aiomqtt", reason="extra mqtt is not installed")
 pytest.importorskip("ocpp", reason="extra ocpp is not installed")
@@ -98,6 +101,37 @@ def test_no_secret_is_in_a_file_of_the_run(killed_week):
         content = path.read_bytes()
         assert not [form for form in forms if form in content], path.name
     assert all(path.stat().st_mode & 0o077 == 0 for path in (folder / "run" / "keys").iterdir())
+
+
+@needs_anvil
+@needs_proc
+@pytest.mark.skipif(sys.platform != "linux", reason="a program of others ends with its parent on Linux only")
+def test_killed_it_takes_its_processes_with_it(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "rwa_sim",
+        "oracle",
+        "devnet",
+        "--out",
+        str(tmp_path / "run"),
+        "--days",
+        "7",
+    ]
+    run = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "run" / "logs" / "gateway.log").exists():
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    before = len(group_of(run.pid))
+
+    run.kill()
+    run.wait()
+
+    assert before >= 9, "chain, broker, four nodes, aggregator, relay, site"
+    require_empty(run.pid)
 
 
 @needs_anvil

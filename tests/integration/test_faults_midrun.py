@@ -31,12 +31,10 @@ from rwa_sim.chain.signing import FAUCET_LABEL, derived_from
 from tests.contracts.node_kit import OBEDIENT, running_node
 
 from .conftest import ROOT, rwa_sim
+from .process_kit import is_running, needs_proc
 from .test_sweep_cluster import STUDY
 
 needs_anvil = pytest.mark.skipif(find_anvil() is None, reason="no anvil binary: install it or run make setup")
-needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/task").is_dir(), reason="processes are read from Linux's /proc"
-)
 BLOCK = 4096  # bytes: what a file takes of a tmpfs is whole blocks
 AMPLE = 64 * 2**20
 OLD = dict.fromkeys(("manifest.json", "study.json", "export.json", "execution.json"), "{}") | {
@@ -99,13 +97,6 @@ def node_of(run: subprocess.Popen[str]) -> int:
                     return int(child)
         time.sleep(0.02)
     raise AssertionError("the run did not start a node")
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @needs_anvil

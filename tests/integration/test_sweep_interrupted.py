@@ -21,10 +21,9 @@ import pytest
 
 from rwa_sim.bench.rows.sweep import STUDY
 from tests.integration.conftest import ROOT, rwa_sim
+from tests.integration.process_kit import group_of, needs_proc, require_empty
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/task").exists(), reason="processes are looked up in /proc"
-)
+pytestmark = needs_proc
 CELLS = 16
 GRID = ("--grid", "seed=" + ",".join(str(seed) for seed in range(1, CELLS + 1)))
 
@@ -61,20 +60,6 @@ def finished(out: Path) -> list[str]:
     return cells.read_text("utf-8").splitlines() if cells.exists() else []
 
 
-def group_of(pid: int) -> list[int]:
-    """The living processes of a process group."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                state, _, group = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(group) == pid and state != "Z":
-                found.append(int(entry.name))
-    return found
-
-
 def workers_of(pid: int) -> list[int]:
     """Processes of the group that work: the server that forks them, and the tracker, do not."""
 
@@ -83,16 +68,6 @@ def workers_of(pid: int) -> list[int]:
         return int(fields[11]) + int(fields[12])
 
     return sorted((worker for worker in group_of(pid) if worker != pid), key=used)[-2:]
-
-
-def require_empty(group: int) -> None:
-    deadline = time.monotonic() + 10
-    while group_of(group) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    left = group_of(group)
-    if left:
-        os.killpg(group, signal.SIGKILL)
-    assert not left, "processes go on alone"
 
 
 def require_the_same_command_goes_on(study: Path, out: Path) -> None:
