@@ -61,13 +61,13 @@ def register(app: typer.Typer) -> None:
         try:
             with progress_bars(quiet or json_output) as progress:
                 results = run_sweep(cells, out, progress, processes, scheduler)
+            keys = shown_metrics(results, metric or [])
+            to_parquet(out / TABLE, out / "sweep.parquet")
+            write_text_atomically(out / "report.html", render_sweep(file, results, keys))
         except KeyboardInterrupt:
             raise Interrupted(
                 f"sweep: interrupted; finished cells are in {out}, the same command goes on with the others"
             ) from None
-        keys = shown_metrics(results, metric or [])
-        to_parquet(out / TABLE, out / "sweep.parquet")
-        write_text_atomically(out / "report.html", render_sweep(file, results, keys))
         if json_output:
             typer.echo(json.dumps([result.to_json() for result in results], indent=2, default=str))
         else:

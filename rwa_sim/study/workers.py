@@ -50,6 +50,7 @@ def workers(
     if count == 1:
         yield lambda function, tasks: map(function, tasks)
         return
+    others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(count, mp_context=_context(), initializer=serve_parent)
     try:
         yield lambda function, tasks: _results(pool, function, tasks, in_order=in_order)
@@ -57,7 +58,8 @@ def workers(
         raise WorkerLost from None
     except BaseException:
         for worker in multiprocessing.active_children():
-            worker.terminate()  # what runs would be waited for, after a failure and after an interrupt
+            if worker not in others:
+                worker.terminate()  # what runs would be waited for, after a failure and after an interrupt
         raise
     finally:
         pool.shutdown()

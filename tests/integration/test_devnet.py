@@ -4,7 +4,7 @@ devnet
 ├── a week with random kills                 the chain's totals are the devices' registers and the bank's credits
 ├── two calm days                            reports equal to those made in one process, byte for byte
 ├── a check that hangs on a forgetful broker  shown and not judged; every other that fails fails the run
-├── killed in mid-run                        its processes end with it
+├── killed or interrupted in mid-run         its processes end with it
 ├── secrets                                  in no configuration, log or journal
 └── given input that cannot be run           one line, exit code 2, nothing written
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ import pytest
 from oracles.devices.broker import find_mosquitto
 from rwa_sim.chain.anvil import find_anvil
 from rwa_sim.chain.signing import derive_account
+from rwa_sim.cli.oracle.devnet import _print
 from rwa_sim.devnet.files import LABELS
 from rwa_sim.devnet.plan import VICTIMS, DevnetPlan
 from rwa_sim.devnet.verdict import Check, Verdict
@@ -74,7 +76,7 @@ def test_a_week_with_kills_ends_with_the_devices_registers_on_chain(killed_week)
         assert not any(check["beyond"] for check in document["checks"])
 
 
-def test_only_what_hangs_on_a_forgetful_broker_is_not_judged():
+def test_only_what_hangs_on_a_forgetful_broker_is_not_judged(capsys):
     checks = (
         Check(what="readings", expected="3", got="2", beyond="the broker forgets"),
         Check(what="register", expected="3", got="2"),
@@ -85,6 +87,12 @@ def test_only_what_hangs_on_a_forgetful_broker_is_not_judged():
     assert [check.what for check in verdict.wrong] == ["register"]
     assert not verdict.holds
     assert Verdict(checks=checks[::2], delays=(), kills={}, identical=0, wall_s=1).holds
+
+    _print(verdict)
+    shown = capsys.readouterr().out
+    assert "LOST  readings: expected 3, got 2; not judged: the broker forgets" in shown
+    assert "WRONG register: expected 3, got 2" in shown
+    assert "ok    credit: 3" in shown
 
 
 @needs_anvil
@@ -106,20 +114,24 @@ def test_no_secret_is_in_a_file_of_the_run(killed_week):
 @needs_anvil
 @needs_proc
 @pytest.mark.skipif(sys.platform != "linux", reason="a program of others ends with its parent on Linux only")
-def test_killed_it_takes_its_processes_with_it(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_killed_or_interrupted_it_takes_its_processes_with_it(tmp_path, how):
     command = [
         sys.executable,
-        "-m",
-        "rwa_sim",
+        "-c",
+        "from rwa_sim.cli import main; main()",
         "oracle",
         "devnet",
-        "--out",
-        str(tmp_path / "run"),
         "--days",
         "7",
     ]
     run = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [*command, "--out", str(tmp_path / "run"), "--quiet"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while not (tmp_path / "run" / "logs" / "gateway.log").exists():
@@ -127,11 +139,15 @@ def test_killed_it_takes_its_processes_with_it(tmp_path):
         time.sleep(0.05)
     before = len(group_of(run.pid))
 
-    run.kill()
-    run.wait()
+    run.send_signal(how)
+    run.wait(timeout=60)
 
     assert before >= 9, "chain, broker, four nodes, aggregator, relay, site"
     require_empty(run.pid)
+    said = run.communicate()[1]
+    if how == signal.SIGINT:
+        assert run.returncode == 130
+        assert said == f"rwa-sim: oracle devnet: interrupted; journals and logs are in {tmp_path / 'run'}\n"
 
 
 @needs_anvil

@@ -2,7 +2,8 @@
 
 workers
 ├── one process     this one
-├── two             others; results in order of the tasks, or as they end; after a failure the rest is not begun
+├── two             others; results in order of the tasks, or as they end; after a failure the rest is not begun,
+│                   what runs is ended, and processes of others are left alone
 ├── a second time   forked from the same server
 └── the server      has imported what workers need before they are forked
 """
@@ -65,6 +66,22 @@ def test_after_a_failure_the_rest_is_not_begun(in_order):
         list(run_all(after, [-1.0, *[0.5] * 40]))
 
     assert time.perf_counter() - start < 8, "forty more would take ten seconds"
+
+
+def test_after_a_failure_what_runs_is_ended_and_processes_of_others_go_on():
+    theirs = multiprocessing.get_context("spawn").Process(target=after, args=(30.0,))
+    theirs.start()
+    start = time.perf_counter()
+    try:
+        with pytest.raises(ValueError, match="a task that fails"), workers(2, in_order=False) as run_all:
+            list(run_all(after, [30.0, -1.0]))
+
+        assert time.perf_counter() - start < 20, "the other task would take thirty seconds"
+        assert theirs.is_alive()
+        assert multiprocessing.active_children() == [theirs]
+    finally:
+        theirs.kill()
+        theirs.join()
 
 
 @pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="no fork here")
