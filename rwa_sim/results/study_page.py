@@ -225,11 +225,12 @@ def _facts(result: StudyResult) -> str:
         "blocks that may change",
         "origination",
         "primary settlement",
-        "issue, USD once",
-        "servicing, USD a year",
-        "expected contract losses, USD a year",
+        "issue, once",
+        "servicing, a year",
+        "contract loss, a year",
     )
-    note = f"<p>Stated by the profiles, not measured. Costs of the issue are on {usd_text(notional_usd6, 0)} USD.</p>"
+    notional = usd_text(notional_usd6, 0)
+    note = f"<p>Stated by the profiles, not measured. Costs of the issue in USD, on {notional} USD.</p>"
     return note + table(heads, rows, range(2, 8))
 
 
