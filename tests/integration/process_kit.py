@@ -1,13 +1,18 @@
-"""Process groups, looked up in /proc."""
+"""Commands that are stopped, and what is left of their processes, looked up in /proc."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.integration.conftest import ROOT
 
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="processes are looked up in /proc"
@@ -36,12 +41,25 @@ def group_of(pid: int) -> list[int]:
     return found
 
 
-def require_empty(group: int) -> None:
-    """No process of the group is left after some seconds; what is left is killed, and the test fails."""
+def require_ended(living: Callable[[], list[int]]) -> None:
+    """None of them lives after some seconds; whoever does is killed, and the test fails."""
     deadline = time.monotonic() + 10
-    while group_of(group) and time.monotonic() < deadline:
+    while living() and time.monotonic() < deadline:
         time.sleep(0.05)
-    left = group_of(group)
-    if left:
-        os.killpg(group, signal.SIGKILL)
+    left = living()
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
     assert not left, "processes go on alone"
+
+
+def on_a_terminal(*args: str) -> subprocess.Popen[str]:
+    """The command line in a process group of its own, which an interrupt reaches."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from rwa_sim.cli import main; main()", *args],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )

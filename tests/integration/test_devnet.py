@@ -27,7 +27,7 @@ from rwa_sim.cli.oracle.devnet import _print
 from rwa_sim.devnet.files import LABELS
 from rwa_sim.devnet.plan import VICTIMS, DevnetPlan
 from rwa_sim.devnet.verdict import Check, Verdict
-from tests.integration.process_kit import group_of, needs_proc, require_empty
+from tests.integration.process_kit import group_of, needs_proc, on_a_terminal, require_ended
 
 pytest.importorskip("aiomqtt", reason="extra mqtt is not installed")
 pytest.importorskip("ocpp", reason="extra ocpp is not installed")
@@ -116,23 +116,7 @@ def test_no_secret_is_in_a_file_of_the_run(killed_week):
 @pytest.mark.skipif(sys.platform != "linux", reason="a program of others ends with its parent on Linux only")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_killed_or_interrupted_it_takes_its_processes_with_it(tmp_path, how):
-    command = [
-        sys.executable,
-        "-c",
-        "from rwa_sim.cli import main; main()",
-        "oracle",
-        "devnet",
-        "--days",
-        "7",
-    ]
-    run = subprocess.Popen(
-        [*command, "--out", str(tmp_path / "run"), "--quiet"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    run = on_a_terminal("oracle", "devnet", "--days", "7", "--out", str(tmp_path / "run"), "--quiet")
     deadline = time.monotonic() + 60
     while not (tmp_path / "run" / "logs" / "gateway.log").exists():
         assert run.poll() is None and time.monotonic() < deadline
@@ -143,7 +127,7 @@ def test_killed_or_interrupted_it_takes_its_processes_with_it(tmp_path, how):
     run.wait(timeout=60)
 
     assert before >= 9, "chain, broker, four nodes, aggregator, relay, site"
-    require_empty(run.pid)
+    require_ended(lambda: group_of(run.pid))
     said = run.communicate()[1]
     if how == signal.SIGINT:
         assert run.returncode == 130

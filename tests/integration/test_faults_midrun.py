@@ -31,7 +31,7 @@ from rwa_sim.chain.signing import FAUCET_LABEL, derived_from
 from tests.contracts.node_kit import OBEDIENT, running_node
 
 from .conftest import ROOT, rwa_sim
-from .process_kit import is_running, needs_proc
+from .process_kit import is_running, needs_proc, require_ended
 from .test_sweep_cluster import STUDY
 
 needs_anvil = pytest.mark.skipif(find_anvil() is None, reason="no anvil binary: install it or run make setup")
@@ -126,14 +126,8 @@ def test_a_run_that_is_killed_takes_its_node_with_it(tmp_path):
         time.sleep(0.5)
         run.send_signal(signal.SIGKILL)
         run.wait()
-        deadline = time.monotonic() + 10
-        while is_running(node) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        left = is_running(node)
-        if left:
-            os.kill(node, signal.SIGKILL)
+        require_ended(lambda: [node] if is_running(node) else [])
 
-    assert not left, "the node goes on alone"
     assert tree(tmp_path) == {}
 
 

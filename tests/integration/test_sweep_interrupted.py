@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from rwa_sim.bench.rows.sweep import STUDY
-from tests.integration.conftest import ROOT, rwa_sim
-from tests.integration.process_kit import group_of, needs_proc, require_empty
+from tests.integration.conftest import rwa_sim
+from tests.integration.process_kit import group_of, needs_proc, on_a_terminal, require_ended
 
 pytestmark = needs_proc
 CELLS = 16
@@ -36,17 +35,8 @@ def study(tmp_path):
 
 
 def stopped(study: Path, out: Path, stop: Callable[[subprocess.Popen[str]], None]) -> subprocess.Popen[str]:
-    """A sweep that is stopped when two cells are finished, in a process group of its own as on a terminal."""
-    command = [sys.executable, "-c", "from rwa_sim.cli import main; main()", "sweep", str(study), *GRID]
-    sweep = subprocess.Popen(
-        [*command, "--out", str(out), "--processes", "2", "--quiet"],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    """A sweep that is stopped when two cells are finished."""
+    sweep = on_a_terminal("sweep", str(study), *GRID, "--out", str(out), "--processes", "2", "--quiet")
     deadline = time.monotonic() + 120
     while len(finished(out)) < 2:
         assert sweep.poll() is None and time.monotonic() < deadline
@@ -94,7 +84,7 @@ def test_interrupted_it_ends_at_once_in_one_line_and_goes_on(study, tmp_path):
         == f"rwa-sim: sweep: interrupted; finished cells are in {out}, the same command goes on with the others\n"
     )
     assert sweep.returncode == 130
-    require_empty(sweep.pid)
+    require_ended(lambda: group_of(sweep.pid))
     require_the_same_command_goes_on(study, out)
 
 
@@ -105,7 +95,7 @@ def test_with_a_worker_killed_it_ends_in_one_line_and_goes_on(study, tmp_path):
 
     assert said == "rwa-sim: worker processes: expected all to live, one was killed (out of memory?)\n"
     assert sweep.returncode == 2
-    require_empty(sweep.pid)
+    require_ended(lambda: group_of(sweep.pid))
     require_the_same_command_goes_on(study, out)
 
 
@@ -114,5 +104,5 @@ def test_killed_it_takes_its_workers_with_it_and_goes_on(study, tmp_path):
     sweep = stopped(study, out, lambda sweep: sweep.kill())
     sweep.communicate(timeout=60)
 
-    require_empty(sweep.pid)
+    require_ended(lambda: group_of(sweep.pid))
     require_the_same_command_goes_on(study, out)
