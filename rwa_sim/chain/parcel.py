@@ -21,8 +21,8 @@ class DeliveryTerms:
         max_fee_wei: most that is offered for a unit of gas.
         free_gas: the chain takes no fee.
         poll_s: seconds between two looks.
-        receipt_lag_s: seconds for which a node may count a nonce as used and not show the receipt yet; Anvil and
-            Geth move the state before the index, and nodes behind one address are not equally fast.
+        receipt_lag_s: seconds for which a node may count a nonce as used and not show the receipt yet: Anvil moves
+            the state before its index, and nodes behind one address are not equally fast.
         traced: the node traces refused transactions.
     """
 
