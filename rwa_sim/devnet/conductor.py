@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from oracles.config import asset_id_of
-from oracles.devices.broker import broker_process
+from oracles.devices.broker import broker_process, find_mosquitto
 from oracles.node.clock import SimulatedClock
 from rwa_sim.chain.anvil import AnvilEngine
 from rwa_sim.chain.deploy import Deal
@@ -28,7 +28,7 @@ from rwa_sim.devnet.files import BROKER_PASSWORD_ENV, CLOCK, PASSWORD_ENV, Ports
 from rwa_sim.devnet.plan import ASSET, HOUR_S, START_S, DevnetPlan, Kill
 from rwa_sim.devnet.processes import Child
 from rwa_sim.devnet.truth import Bank, Truth
-from rwa_sim.errors import NodeUnreachable, ResultFailed
+from rwa_sim.errors import EnvironmentFault, NodeUnreachable, ResultFailed
 from rwa_sim.relay.plan import next_step
 from rwa_sim.relay.reader import ChainReader, Contracts
 
@@ -62,12 +62,26 @@ class Ran:
     """A run that has ended: what the verdict needs."""
 
     plan: DevnetPlan
-    broker: str
     deal: Deal
     engine: AnvilEngine
     truth: Truth
     kills: dict[str, int]
     wall_s: float
+
+
+def require_broker(plan: DevnetPlan) -> None:
+    """A client killed with messages on their way to it must get them again (MQTT 3.1.1, 4.4).
+
+    mosquitto delivers them to its next session; amqtt drops for good what is not acknowledged in five seconds.
+
+    Raises:
+        EnvironmentFault: there are kills and no mosquitto.
+    """
+    if plan.kills and find_mosquitto() is None:
+        raise EnvironmentFault(
+            "oracle devnet: --kills: expected the broker mosquitto (apt-get install mosquitto), got amqtt, "
+            "which drops what a killed client has not acknowledged"
+        )
 
 
 class Conductor:
@@ -115,7 +129,6 @@ class Conductor:
             judge(
                 Ran(
                     plan=plan,
-                    broker=self._picture.broker,
                     deal=deal,
                     engine=engine,
                     truth=truth,

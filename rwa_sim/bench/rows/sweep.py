@@ -16,7 +16,7 @@ from rwa_sim.bench.row import Meter, Of, Row, Series, Size, Target
 from rwa_sim.errors import ResultFailed
 
 STUDY = Path(__file__).with_name("sweep.toml")
-CELLS = 12
+CELLS = 8
 ONE, TWO = 1, 2  # worker processes
 TABLE = "sweep.csv"
 
